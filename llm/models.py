@@ -1,0 +1,58 @@
+from django.db import models
+
+
+class Decision(models.Model):
+    """One stored step: is a reply wanted (relevance), or what is it (response).
+
+    Append-only. Silences and failures are kept like replies, so that the threshold
+    can be judged by what really happened.
+    """
+
+    class Step(models.TextChoices):
+        RELEVANCE = "relevance", "Relevance"
+        RESPONSE = "response", "Response"
+
+    class Source(models.TextChoices):
+        RULE = "rule", "Rule"
+        MODEL = "model", "Model"
+
+    class Outcome(models.TextChoices):
+        REPLY = "reply", "Reply"
+        SILENT = "silent", "Silent"
+        WRITTEN = "written", "Written"
+        FAILED = "failed", "Failed"
+
+    conversation = models.ForeignKey(
+        "conversations.Conversation", models.CASCADE, related_name="decisions"
+    )
+    messages = models.ManyToManyField(
+        "conversations.Message", related_name="decisions", help_text="The burst judged."
+    )
+    step = models.CharField(max_length=10, choices=Step)
+    source = models.CharField(max_length=10, choices=Source)
+    outcome = models.CharField(max_length=10, choices=Outcome)
+    p = models.FloatField(
+        null=True, blank=True, help_text="Probability that a reply is wanted, 0 to 1."
+    )
+    threshold = models.FloatField(null=True, blank=True, help_text="The one in force.")
+    kind = models.CharField(max_length=20, blank=True)
+    why = models.CharField(max_length=500, blank=True)
+    provider = models.CharField(max_length=20, blank=True)
+    model = models.CharField(
+        max_length=100, blank=True, help_text="As the provider named it."
+    )
+    prompt_version = models.CharField(max_length=40, blank=True)
+    input = models.TextField(blank=True, help_text="The prompt as it was sent.")
+    output = models.TextField(blank=True, help_text="The answer as it came.")
+    tokens_in = models.PositiveIntegerField(null=True, blank=True)
+    tokens_cached = models.PositiveIntegerField(null=True, blank=True)
+    tokens_out = models.PositiveIntegerField(null=True, blank=True)
+    cost = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    latency_ms = models.PositiveIntegerField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    def __str__(self) -> str:
+        p = "" if self.p is None else f" p={self.p:.2f}"
+        return f"{self.get_step_display()}: {self.get_outcome_display()}{p}"

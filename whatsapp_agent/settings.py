@@ -1,0 +1,231 @@
+"""Settings for every environment: defaults for a laptop, the rest from the environment."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+from dotenv import load_dotenv
+
+from whatsapp_agent import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+load_dotenv(BASE_DIR / ".env")
+
+DEBUG = env.boolean("DEBUG")
+# django-q2 signs pickled tasks with this key: who knows it can run code here.
+SECRET_KEY = env.secret(
+    "SECRET_KEY", "django", "secret_key", "only-for-debugging" if DEBUG else ""
+)
+if not SECRET_KEY:
+    raise ImproperlyConfigured(
+        "SECRET_KEY is not set. `make run` writes one into .env; "
+        "in production set it in the environment or in a credential."
+    )
+
+# Where people and Evolution reach us. Hosts, cookies and redirects follow from it.
+SITE_URL = env.string("SITE_URL", "http://localhost:9208").rstrip("/")
+_site = urlsplit(SITE_URL)
+ALLOWED_HOSTS = env.strings(
+    "ALLOWED_HOSTS", f"{_site.hostname},localhost,127.0.0.1,[::1]"
+)
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+SECURE = _site.scheme == "https"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SECURE_SSL_REDIRECT = SECURE and env.boolean("SSL_REDIRECT", True)
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+if env.boolean("BEHIND_PROXY"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+INSTALLED_APPS = [
+    "whatsapp_agent.apps.AgentConfig",
+    "conversations",
+    "evolution",
+    "evolution.sandbox",
+    "llm",
+    "whatsapp_agent.apps.AgentAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_q",
+    "ninja",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "whatsapp_agent.urls"
+WSGI_APPLICATION = "whatsapp_agent.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASES = {
+    "default": dj_database_url.config(
+        default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}", conn_max_age=None
+    )
+}
+IS_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
+if IS_SQLITE:
+    # FULL: a webhook that was answered 200 survives a power cut.
+    # NORMAL is faster and survives only the crash of a process.
+    synchronous = env.string("SQLITE_SYNCHRONOUS", "FULL").upper()
+    if synchronous not in {"NORMAL", "FULL", "EXTRA"}:
+        raise ImproperlyConfigured("SQLITE_SYNCHRONOUS must be NORMAL, FULL or EXTRA.")
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        # Take the write lock up front: a transaction that starts with a read
+        # cannot wait for the lock later, it fails with "database is locked".
+        "transaction_mode": "IMMEDIATE",
+        "init_command": (
+            f"PRAGMA journal_mode=WAL;PRAGMA synchronous={synchronous};"
+            "PRAGMA mmap_size=134217728;PRAGMA cache_size=-4000;"
+            "PRAGMA journal_size_limit=67108864;PRAGMA temp_store=MEMORY"
+        ),
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Wake-ups for the worker. They may be lost or repeated: the database is the truth.
+REDIS_URL = env.string("REDIS_URL")
+WORKER_PROCESSES = int(env.number("WORKER_PROCESSES", 2))
+WORKER_THREADS = int(env.number("WORKER_THREADS", 32))
+Q_CLUSTER = {
+    "name": "whatsapp-agent",
+    "workers": WORKER_PROCESSES,
+    "queue_limit": WORKER_PROCESSES,
+    "poll": 0.01,
+    # A task only hands its conversation to a thread; longer means that the pool is full.
+    "timeout": 600,
+    "retry": 3600,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "save_limit": -1,
+    "catch_up": False,
+    "recycle": 50_000,
+    "guard_cycle": 0.5,
+    "log_level": env.string("QUEUE_LOG_LEVEL", "WARNING"),
+    **(
+        {"redis": REDIS_URL}
+        if REDIS_URL
+        else {"orm": "default", "broker_class": "conversations.broker.WakeUpBroker"}
+    ),
+}
+# Seconds that a worker may work on a conversation without renewing its claim.
+LEASE_SECONDS = env.number("LEASE_SECONDS", 30)
+# Where the worker keeps the locks that prove which of its processes are alive.
+RUN_DIR = Path(env.string("RUN_DIR", str(BASE_DIR / "run")))
+
+# WhatsApp through Evolution API, or through the sandbox where none is configured.
+WHATSAPP_PROVIDERS = {"evolution": "evolution.provider"}
+EVOLUTION_URL = env.secret("EVOLUTION_URL", "evolution-api", "url").rstrip("/")
+EVOLUTION_API_KEY = env.secret("EVOLUTION_API_KEY", "evolution-api", "api_key")
+EVOLUTION_INSTANCE = env.string("EVOLUTION_INSTANCE", "whatsapp-agent")
+# WhatsApp may be silent for 60 s before Evolution answers.
+EVOLUTION_SEND_TIMEOUT = env.number("EVOLUTION_SEND_TIMEOUT", 70)
+# An unknown send is looked up only when its request can no longer be under way.
+RECONCILE_SECONDS = env.number("RECONCILE_SECONDS", EVOLUTION_SEND_TIMEOUT + 20)
+WEBHOOK_URL = env.string("WEBHOOK_URL", f"{SITE_URL}/api/webhook/evolution")
+# The current secret first; a second one stays valid while it is being rotated.
+WEBHOOK_SECRETS = [
+    value
+    for value in (
+        env.secret("WEBHOOK_SECRET", "evolution-api", "webhook_secret"),
+        env.secret(
+            "WEBHOOK_SECRET_PREVIOUS", "evolution-api", "webhook_secret_previous"
+        ),
+    )
+    if value
+]
+WEBHOOK_MAX_BYTES = int(env.number("WEBHOOK_MAX_BYTES", 5_000_000))
+DATA_UPLOAD_MAX_MEMORY_SIZE = WEBHOOK_MAX_BYTES
+SANDBOX = env.boolean("SANDBOX", not EVOLUTION_URL)
+SANDBOX_PORT = int(env.number("SANDBOX_PORT", 9209))
+if SANDBOX:
+    EVOLUTION_URL = f"http://127.0.0.1:{SANDBOX_PORT}"
+    EVOLUTION_API_KEY = EVOLUTION_API_KEY or "sandbox"
+
+# Connections of the model providers; which of them answers is chosen in the admin.
+LLM_PROVIDERS = {
+    "scripted": {},
+    "openai": {
+        "url": env.secret("OPENAI_URL", "openai", "url", "https://api.openai.com/v1"),
+        "api_key": env.secret("OPENAI_API_KEY", "openai", "api_key"),
+    },
+    "anthropic": {
+        "url": env.secret(
+            "ANTHROPIC_URL", "anthropic", "url", "https://api.anthropic.com/v1"
+        ),
+        "api_key": env.secret("ANTHROPIC_API_KEY", "anthropic", "api_key"),
+    },
+    # BrightWrapper publishes its address, its header and that it chooses the model.
+    # Body and response path are ours to configure; `manage.py llm check` helps.
+    "template": {
+        "url": env.secret(
+            "BRIGHTWRAPPER_URL",
+            "brightwrapper",
+            "url",
+            "https://brightwrapper.com/api/chat",
+        ),
+        "api_key": env.secret("BRIGHTWRAPPER_API_KEY", "brightwrapper", "api_key"),
+        "header": env.string("BRIGHTWRAPPER_HEADER", "X-API-Key"),
+        "prefix": env.string("BRIGHTWRAPPER_PREFIX"),
+        "body": env.string(
+            "BRIGHTWRAPPER_BODY",
+            '{"project_name": "$project", "system_prompt": "$system",'
+            ' "messages": "$messages", "temperature": "$temperature"}',
+        ),
+        "response_path": env.string("BRIGHTWRAPPER_RESPONSE_PATH"),
+        "tokens_in_path": env.string("BRIGHTWRAPPER_TOKENS_IN_PATH"),
+        "tokens_out_path": env.string("BRIGHTWRAPPER_TOKENS_OUT_PATH"),
+        "model_path": env.string("BRIGHTWRAPPER_MODEL_PATH"),
+    },
+}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+
+LANGUAGE_CODE = env.string("LANGUAGE_CODE", "en-us")
+TIME_ZONE = env.string("TIME_ZONE", "UTC")
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.string("LOG_LEVEL", "INFO")},
+    "loggers": {"django-q": {"level": Q_CLUSTER["log_level"]}},
+}

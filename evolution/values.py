@@ -1,0 +1,57 @@
+"""Single values out of JSON that may hold anything."""
+
+import math
+import re
+
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+LARGEST = 2**63
+
+
+class UnreadableError(ValueError):
+    """A webhook has a shape that we do not know."""
+
+
+def storable(text: str) -> str:
+    """Without NUL and lone surrogates, which not every database takes."""
+    return UNSTORABLE.sub("\ufffd", text)
+
+
+def text(value: object, limit: int | None = None) -> str:
+    return storable(value)[:limit] if isinstance(value, str) else ""
+
+
+def mapping(value: object) -> dict:
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> list:
+    return value if isinstance(value, list) else []
+
+
+def dig(value: object, path: str) -> object:
+    """The value at a dotted path, or None."""
+    for key in path.split("."):
+        value = mapping(value).get(key)
+    return value
+
+
+def whole(value: object) -> int | None:
+    """A whole number, which may also come as digits or as two halves of 32 bits."""
+    match value:
+        case bool():
+            return None
+        case {"low": int(low), "high": int(high)}:
+            value = (high << 32) + (low & 0xFFFFFFFF)
+        case str() if re.fullmatch(r"-?[0-9]{1,20}", value):
+            value = int(value)
+        case float() if math.isfinite(value):
+            value = int(value)
+    if not isinstance(value, int):
+        return None
+    return value if abs(value) < LARGEST else None
+
+
+def number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if math.isfinite(value) and abs(value) < LARGEST else None

@@ -85,7 +85,7 @@ class Parsed:
 
 
 def parse(body: dict) -> Parsed:
-    """Read a webhook's body, or raise UnreadableError."""
+    """Read a webhook's body, or raise UnreadableError. Of several records some may fail."""
     event = text(body.get("event"))
     instance = text(body.get("instance"))
     if event in IGNORED:
@@ -99,26 +99,26 @@ def parse(body: dict) -> Parsed:
             instance, ABOUT_INSTANCES[event](instance, _record(body.get("data")))
         )
     if event in ABOUT_MESSAGES:
-        return _parse_messages(event, instance, body)
+        return _read_messages(event, instance, body)
     raise UnreadableError(f"The event {event[:40]!r} is unknown")
 
 
-def _parse_messages(event: str, instance: str, body: dict) -> Parsed:
+def _read_messages(event: str, instance: str, body: dict) -> Parsed:
     """One record, or a list of them, of which each counts for itself."""
     data = body.get("data")
     if not isinstance(data, list):
-        return Parsed(instance, _read(event, instance, body, data))
+        return Parsed(instance, _read_record(event, instance, body, data))
     events: list[Event] = []
     failures: list[Failure] = []
     for record in data:
         try:
-            events += _read(event, instance, body, record)
+            events += _read_record(event, instance, body, record)
         except UnreadableError as error:
             failures.append(Failure({**body, "data": [record]}, error))
     return Parsed(instance, events, failures)
 
 
-def _read(event: str, instance: str, body: dict, data: object) -> list[Event]:
+def _read_record(event: str, instance: str, body: dict, data: object) -> list[Event]:
     record = _record(data)
     events = ABOUT_MESSAGES[event](instance, record)
     if event == "messages.upsert":

@@ -1,0 +1,119 @@
+"""Take in what Evolution reports: all of a body in one transaction."""
+
+import hashlib
+import json
+import re
+from contextlib import AbstractContextManager, nullcontext
+from threading import Lock
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from conversations import intake
+from evolution import states
+from evolution.events import Failure, Parsed, parse
+from evolution.models import UnreadableEvent
+from evolution.values import UnreadableError, storable
+
+# Evolution sends its keys along. We have no use for them, and they belong in no database.
+CREDENTIALS = ("apikey", "api_key")
+CREDENTIAL = re.compile(r'("api_?key"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.IGNORECASE)
+SURROGATE = re.compile("[\ud800-\udfff]")
+
+_turn = Lock()
+
+
+def receive(body: dict) -> None:
+    """Store what a body says, or raise UnreadableError where it has no known shape."""
+    _without_credentials(body)
+    _store(parse(body))
+
+
+def read_json(text: str) -> dict:
+    try:
+        body = json.loads(text)
+    except RecursionError as error:
+        raise UnreadableError("The JSON is nested too deeply") from error
+    except ValueError as error:
+        raise UnreadableError(f"This is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise UnreadableError("The body is no JSON object")
+    return body
+
+
+def keep_unreadable(text: str, error: Exception) -> None:
+    """Keep a body for staff to see and to replay, once however often it comes."""
+    body = _redacted(text)
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    kept = UnreadableEvent.objects.filter(digest=digest)
+    with transaction.atomic():
+        if not kept.update(count=F("count") + 1):
+            UnreadableEvent.objects.get_or_create(
+                digest=digest, defaults={"body": body, "error": _describe(error)}
+            )
+
+
+def replay(event: UnreadableEvent) -> None:
+    """Take in a kept event, now that it can be read, or raise what still prevents it."""
+    try:
+        parsed = parse(read_json(event.body))
+        for failure in parsed.failures:
+            raise failure.error
+        _store(parsed)
+    except Exception as error:
+        event.error = _describe(error)
+        event.save(update_fields=["error"])
+        raise
+    event.replayed_at = timezone.now()
+    event.save(update_fields=["replayed_at"])
+
+
+def _store(parsed: Parsed) -> None:
+    about_instances = states.news(parsed.about_instances)
+    is_seen = not parsed.instance or states.is_seen(parsed.instance)
+    about_conversations = parsed.about_conversations
+    if is_seen and not (about_conversations or about_instances or parsed.failures):
+        return
+    with _one_at_a_time(), transaction.atomic():
+        if about_conversations:
+            intake.receive(about_conversations)
+        for failure in parsed.failures:
+            _keep_record(failure)
+        # The instance comes last: all its conversations would wait for its row.
+        for event in about_instances:
+            states.write(event)
+        if not is_seen:
+            states.mark_seen(parsed.instance)
+
+
+def _one_at_a_time() -> AbstractContextManager:
+    """SQLite has one writer. Waiting here is fairer and cheaper than polling its lock."""
+    return _turn if connection.vendor == "sqlite" else nullcontext()
+
+
+def _keep_record(failure: Failure) -> None:
+    keep_unreadable(json.dumps(failure.body), failure.error)
+
+
+def _describe(error: Exception) -> str:
+    is_expected = isinstance(error, UnreadableError)
+    words = str(error) if is_expected else f"{type(error).__name__}: {error}"
+    return storable(words)[:500]
+
+
+def _without_credentials(found: dict) -> dict:
+    for name in CREDENTIALS:
+        found.pop(name, None)
+    return found
+
+
+def _redacted(text: str) -> str:
+    try:
+        body = json.loads(text, object_hook=_without_credentials)
+        text = json.dumps(body, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        text = CREDENTIAL.sub(r'\1"-"', text)
+    # Inside JSON both stand only in strings, where their escapes mean the same.
+    text = SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return text.replace("\0", "\\u0000")

@@ -1,0 +1,202 @@
+"""WhatsApp through Evolution API: the functions of conversations.whatsapp.WhatsAppProvider."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from threading import BoundedSemaphore, Thread
+
+from django.conf import settings
+
+from conversations.whatsapp import (
+    Address,
+    BridgeError,
+    Event,
+    GroupInfo,
+    Quote,
+    SentMessage,
+)
+from evolution import client, content, errors, events
+from evolution.addresses import GROUP, LID, address
+from evolution.models import Instance
+from evolution.values import items, mapping, text
+
+logger = logging.getLogger(__name__)
+
+PAGE_SIZE = 50
+# More than anybody sends to one chat while an outcome is unknown.
+MAX_PAGES = 40
+ASK_AGAIN_SECONDS = 60
+TYPING_SECONDS = 20
+# A notice that finds no free slot is dropped: shown late it would be wrong.
+NOTICE_SLOTS = BoundedSemaphore(32)
+
+_asked_at: dict[tuple[str, str], float] = {}
+
+
+def is_configured() -> bool:
+    return bool(settings.EVOLUTION_URL and settings.EVOLUTION_API_KEY)
+
+
+def parse_incoming_message(payload: dict) -> list[Event]:
+    parsed = events.parse(payload)
+    if parsed.failures and not parsed.events:
+        raise parsed.failures[0].error
+    return parsed.about_conversations
+
+
+def own_addresses(instance: str, group_jid: str = "") -> Address:
+    """What we know of the linked phone's addresses, after asking where it is not all."""
+    row, _ = Instance.objects.get_or_create(name=instance)
+    is_missing = not row.phone_jid or (group_jid and not row.lid)
+    if is_missing and _may_ask(instance, group_jid):
+        try:
+            _learn_own_addresses(row, group_jid)
+        except BridgeError as error:
+            logger.info("Cannot learn the addresses of %s: %s", instance, error)
+    return Address(row.phone_jid, row.lid)
+
+
+def new_message_id(instance: str) -> str:
+    try:
+        return client.new_message_id(instance)
+    except BridgeError as error:
+        logger.info("No message id of our own: %s", error)
+        return ""
+
+
+def send_message(
+    instance: str, to: str, text: str, quote: Quote | None = None, message_id: str = ""
+) -> str:
+    quoted = _quoted(quote) if quote else None
+    sent = client.send_text(instance, to, text, quoted=quoted, message_id=message_id)
+    return sent["key"]["id"]
+
+
+def find_sent(
+    instance: str, jids: Iterable[str], since: datetime, until: datetime
+) -> list[SentMessage]:
+    found = {
+        sent.whatsapp_id: sent
+        for jid in jids
+        for sent in map(_sent, _sent_records(instance, jid, since, until))
+    }
+    return sorted(found.values(), key=lambda sent: sent.sent_at, reverse=True)
+
+
+def show_typing(instance: str, to: str, seconds: float) -> None:
+    _in_background(client.send_presence, instance, to, min(seconds, TYPING_SECONDS))
+
+
+def mark_read(instance: str, jid: str, whatsapp_ids: list[str]) -> None:
+    # Evolution 2.3 says yes to groups and LIDs too, and does nothing.
+    if whatsapp_ids and not jid.endswith((GROUP, LID)):
+        _in_background(client.mark_read, instance, jid, whatsapp_ids)
+
+
+def group_info(instance: str, group_jid: str) -> GroupInfo:
+    info = client.group_info(instance, group_jid)
+    return GroupInfo(
+        name=text(info.get("subject")),
+        participants=[
+            _address(mapping(one)) for one in items(info.get("participants"))
+        ],
+    )
+
+
+def _may_ask(instance: str, group_jid: str) -> bool:
+    now = time.monotonic()
+    if now - _asked_at.get((instance, group_jid), -ASK_AGAIN_SECONDS) < (
+        ASK_AGAIN_SECONDS
+    ):
+        return False
+    _asked_at[instance, group_jid] = now
+    return True
+
+
+def _learn_own_addresses(row: Instance, group_jid: str) -> None:
+    if not row.phone_jid:
+        owners = [one.get("ownerJid") for one in client.fetch_instances(row.name)]
+        _remember(row, "phone_jid", address(*owners).phone_jid)
+    if row.phone_jid and not row.lid and group_jid:
+        members = map(_address, client.group_participants(row.name, group_jid))
+        lids = (one.lid for one in members if one.phone_jid == row.phone_jid)
+        _remember(row, "lid", next(lids, ""))
+
+
+def _remember(row: Instance, field: str, value: str) -> None:
+    if value:
+        setattr(row, field, value)
+        row.save(update_fields=[field])
+
+
+def _address(participant: dict) -> Address:
+    """Either address may be the `id`, by the group's addressing."""
+    return address(*(participant.get(key) for key in ("id", "phoneNumber", "lid")))
+
+
+def _quoted(quote: Quote) -> dict:
+    """The whole message, since Evolution drops a quote that it cannot look up."""
+    key = {
+        "id": quote.whatsapp_id,
+        "remoteJid": quote.chat_jid,
+        "fromMe": False,
+    }
+    if quote.chat_jid.endswith(GROUP):
+        key["participant"] = quote.sender_jid
+    return {"key": key, "message": {"conversation": quote.text}}
+
+
+def _sent_records(
+    instance: str, jid: str, since: datetime, until: datetime
+) -> Iterator[dict]:
+    where = {
+        "key": {"remoteJid": jid, "fromMe": True},
+        "messageTimestamp": {"gte": _iso(since), "lte": _iso(until)},
+    }
+    for page in range(1, MAX_PAGES + 1):
+        answer = client.find_messages(instance, where, page, PAGE_SIZE)
+        yield from answer["records"]
+        if page >= answer["pages"]:
+            return
+    # Half a record proves nothing about what is not in it.
+    raise BridgeError(
+        f"More than {MAX_PAGES * PAGE_SIZE} messages were sent to {jid} in that time.",
+        kind="failed",
+    )
+
+
+def _sent(record: dict) -> SentMessage:
+    try:
+        return SentMessage(
+            whatsapp_id=record["key"]["id"],
+            text=content.read(record["message"]).text,
+            sent_at=datetime.fromtimestamp(int(record["messageTimestamp"]), UTC),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # It may be the very one that is looked for.
+        raise errors.no_answer(status=200) from error
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _in_background(call: Callable, *args: object) -> None:
+    if not NOTICE_SLOTS.acquire(blocking=False):
+        logger.debug("Too many notices under way: %s dropped", call.__name__)
+        return
+    try:
+        Thread(target=_notify, args=(call, *args), name="notice", daemon=True).start()
+    except RuntimeError as error:  # no more threads, or the interpreter is leaving
+        NOTICE_SLOTS.release()
+        logger.debug("%s: %s", call.__name__, error)
+
+
+def _notify(call: Callable, *args: object) -> None:
+    try:
+        call(*args)
+    except BridgeError as error:
+        logger.debug("%s: %s", call.__name__, error)
+    finally:
+        NOTICE_SLOTS.release()

@@ -113,7 +113,7 @@ Q_CLUSTER = {
     "name": "whatsapp-agent",
     "workers": WORKER_PROCESSES,
     "queue_limit": WORKER_PROCESSES,
-    "poll": 0.01,
+    "poll": 0.01 if IS_SQLITE else 0.05,
     # A task only hands its conversation to a thread; longer means that the pool is full.
     "timeout": 600,
     "retry": 3600,
@@ -123,6 +123,7 @@ Q_CLUSTER = {
     "catch_up": False,
     "recycle": 50_000,
     "guard_cycle": 0.5,
+    "scheduler": False,
     "log_level": env.string("QUEUE_LOG_LEVEL", "WARNING"),
     **(
         {"redis": REDIS_URL}

@@ -1,0 +1,78 @@
+"""Wakes what is due: what was parked, what was forgotten, what a dead worker left."""
+
+import logging
+import threading
+import time
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connections
+from django.utils import timezone
+from django_q.conf import Conf
+
+from conversations import mailbox
+from conversations.models import Conversation, Worker
+
+logger = logging.getLogger(__name__)
+
+EVERY = 0.05  # seconds
+SIGN_OF_LIFE_EVERY = 5
+# Work that is due for so long, while threads are free, is not taken up any more.
+STUCK_AFTER = timedelta(seconds=45)
+
+
+class Dispatcher(threading.Thread):
+    def __init__(self, slot: str) -> None:
+        super().__init__(name="dispatcher", daemon=True)
+        self._slot = slot
+        self._looked_at = time.monotonic()
+        self._starving = 0
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether this thread hangs, or work starves although threads are free."""
+        return time.monotonic() - self._looked_at > 60 or self._starving >= 3
+
+    def run(self) -> None:
+        started_at = timezone.now()
+        next_sign = 0.0
+        while True:
+            try:
+                if time.monotonic() >= next_sign:
+                    next_sign = time.monotonic() + SIGN_OF_LIFE_EVERY
+                    self._sign(started_at)
+                mailbox.wake_due()
+            except DatabaseError:
+                logger.exception("The dispatcher cannot reach the database")
+                connections.close_all()
+                time.sleep(1)
+            self._looked_at = time.monotonic()
+            time.sleep(EVERY)
+
+    def _sign(self, started_at) -> None:
+        close_old_connections()
+        Worker.objects.update_or_create(
+            slot=self._slot,
+            defaults={"started_at": started_at, "seen_at": timezone.now()},
+        )
+        self._starving = self._starving + 1 if self._is_starving() else 0
+
+    def _is_starving(self) -> bool:
+        moment = mailbox.now()
+        waiting = Conversation.objects.filter(
+            mailbox.free_or_expired(moment),
+            due_at__lt=moment - STUCK_AFTER,
+            crashes__lt=mailbox.SUSPECT_AFTER,  # suspects wait for one another
+        )
+        if not waiting.exists():
+            return False
+        busy = Conversation.objects.filter(
+            lease_owner=self._slot, lease_until__gt=moment
+        )
+        return busy.count() < Conf.WORKERS * settings.WORKER_THREADS
+
+
+def start(slot: str) -> Dispatcher:
+    dispatcher = Dispatcher(slot)
+    dispatcher.start()
+    return dispatcher

@@ -1,0 +1,215 @@
+"""Rules that settle a burst before a model is asked. The first that applies wins.
+
+Order: is the agent on at all; may this sender be answered; is it too late; is a person
+here; is it for us; is it worth asking; is there budget left.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import regex
+from django.utils import timezone
+
+from conversations.models import (
+    FOREVER,
+    Access,
+    AgentSettings,
+    Conversation,
+    Message,
+    Mode,
+)
+from conversations.whatsapp import Kind
+
+Outcome = Message.Outcome
+
+# Why a reply is written: in a direct chat, to somebody who addressed us, or of our own.
+DIRECT, ADDRESSED, UNPROMPTED = "direct", "addressed", "unprompted"
+
+_URL = regex.compile(r"https?://\S+|www\.\S+", regex.IGNORECASE)
+_LETTER = regex.compile(r"\p{L}|\p{N}")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Settled in silence (`outcome`), to be answered (`prompt`), or to be judged (neither)."""
+
+    reason: str
+    outcome: str = ""
+    prompt: str = ""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a conversation and the day have used up so far."""
+
+    replies: list[datetime]  # of the agent in this conversation, within an hour
+    unprompted: list[datetime]  # the same, unprompted ones, within a day
+    calls: int  # of models, today
+    cost: Decimal
+
+
+def check(
+    agent: AgentSettings,
+    conversation: Conversation,
+    burst: list[Message],
+    addressed: str,
+    spent: Spent,
+) -> Verdict:
+    """`addressed` says how the burst addresses the agent, "" if it does not."""
+    if silence := (
+        stood_back(agent, conversation)
+        or _not_allowed(agent, conversation, burst[-1])
+        or _too_old(agent, burst[-1])
+        or _looping(agent, spent)
+    ):
+        return Verdict(outcome=silence[0], reason=silence[1])
+    if not conversation.is_group or addressed:
+        return _prompted(agent, conversation, addressed, spent)
+    if silence := (
+        _not_addressed(agent)
+        or _trivial(burst)
+        or _unprompted_budget(agent, spent)
+        or _model_budget(agent, spent)
+    ):
+        return Verdict(outcome=silence[0], reason=silence[1])
+    return Verdict(reason="Not addressed: the model is asked")
+
+
+def _prompted(
+    agent: AgentSettings, conversation: Conversation, addressed: str, spent: Spent
+) -> Verdict:
+    if silence := _model_budget(agent, spent):
+        return Verdict(outcome=silence[0], reason=silence[1])
+    if conversation.is_group:
+        return Verdict(reason=addressed, prompt=ADDRESSED)
+    return Verdict(reason="A direct message", prompt=DIRECT)
+
+
+Silence = tuple[str, str] | None
+
+
+def stood_back(agent: AgentSettings, conversation: Conversation) -> Silence:
+    """Whether the agent is to be silent here, whatever is said."""
+    if not agent.is_on:
+        return Outcome.PAUSED, "The agent is switched off"
+    if conversation.mode == Mode.OFF:
+        return Outcome.PAUSED, "The agent is off in this conversation"
+    if conversation.is_paused:
+        until = conversation.paused_until
+        return (
+            Outcome.PAUSED,
+            "Paused" if until == FOREVER else f"Paused until {_time(until)}",
+        )
+    if conversation.is_taken_over:
+        return (
+            Outcome.TAKEN_OVER,
+            f"A person is here until {_time(conversation.taken_over_until)}",
+        )
+    return None
+
+
+def _time(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%d %b %H:%M}"
+
+
+def _not_allowed(
+    agent: AgentSettings, conversation: Conversation, message: Message
+) -> Silence:
+    sender = message.sender.access if message.sender else Access.DEFAULT
+    access = {conversation.access, sender}
+    if Access.BLOCKED in access:
+        return Outcome.FILTERED, "The sender or the conversation is blocked"
+    if agent.only_allowed and Access.ALLOWED not in access:
+        return (
+            Outcome.FILTERED,
+            "Neither the sender nor the conversation is on the allow list",
+        )
+    return None
+
+
+def _too_old(agent: AgentSettings, message: Message) -> Silence:
+    if message.sent_at < agent.oldest_answered_at:
+        return Outcome.TOO_OLD, f"Older than {agent.oldest_answered} minutes"
+    return None
+
+
+def _looping(agent: AgentSettings, spent: Spent) -> Silence:
+    minute_ago = timezone.now() - timedelta(minutes=1)
+    if sum(at >= minute_ago for at in spent.replies) >= agent.replies_per_minute:
+        return (
+            Outcome.OVER_BUDGET,
+            f"{agent.replies_per_minute} replies within a minute: a loop?",
+        )
+    if len(spent.replies) >= agent.replies_per_hour:
+        return (
+            Outcome.OVER_BUDGET,
+            f"{agent.replies_per_hour} replies within an hour: a loop?",
+        )
+    return None
+
+
+def _not_addressed(agent: AgentSettings) -> Silence:
+    if agent.group_policy == AgentSettings.GroupPolicy.ADDRESSED:
+        return Outcome.NOT_ADDRESSED, "In groups it answers only when addressed"
+    return None
+
+
+def _trivial(burst: list[Message]) -> Silence:
+    """Nothing in it that a question could be made of."""
+    if all(message.kind != Kind.TEXT and not message.text for message in burst):
+        return Outcome.FILTERED, f"Only {burst[-1].kind} without words"
+    words = " ".join(_URL.sub("", message.text) for message in burst)
+    if len(_LETTER.findall(words)) < 3 and "?" not in words:
+        return Outcome.FILTERED, "No words: an emoji, a link or a sign of life"
+    return None
+
+
+def _unprompted_budget(agent: AgentSettings, spent: Spent) -> Silence:
+    now = timezone.now()
+    if spent.unprompted and now - max(spent.unprompted) < timedelta(
+        minutes=agent.unprompted_gap
+    ):
+        return (
+            Outcome.OVER_BUDGET,
+            f"It spoke unprompted less than {agent.unprompted_gap:g} min ago",
+        )
+    hour = sum(at > now - timedelta(hours=1) for at in spent.unprompted)
+    if hour >= agent.unprompted_per_hour:
+        return Outcome.OVER_BUDGET, f"{hour} unprompted replies within an hour"
+    if len(spent.unprompted) >= agent.unprompted_per_day:
+        return (
+            Outcome.OVER_BUDGET,
+            f"{len(spent.unprompted)} unprompted replies within a day",
+        )
+    return None
+
+
+def _model_budget(agent: AgentSettings, spent: Spent) -> Silence:
+    if agent.daily_call_limit is not None and spent.calls >= agent.daily_call_limit:
+        return (
+            Outcome.OVER_BUDGET,
+            f"The daily limit of {agent.daily_call_limit} model calls",
+        )
+    if agent.daily_spend_limit is not None and spent.cost >= agent.daily_spend_limit:
+        return (
+            Outcome.OVER_BUDGET,
+            f"The daily spend limit of {agent.daily_spend_limit}",
+        )
+    return None
+
+
+def how_addressed(
+    message: Message, own_jids: set[str], names: list[str], is_reply_to_us: bool
+) -> str:
+    """How a group message addresses the agent, "" if it does not."""
+    if own_jids & set(message.mentions):
+        return "It mentions the agent"
+    if is_reply_to_us or message.quoted_sender in own_jids:
+        return "It replies to the agent"
+    for name in names:
+        if regex.search(
+            rf"(?<!\w){regex.escape(name)}(?!\w)", message.text, regex.IGNORECASE
+        ):
+            return f"It calls {name} by name"
+    return ""

@@ -1,0 +1,244 @@
+"""Store what the bridge reports, once, and mark the conversation due.
+
+Everything here runs inside the caller's transaction: what was answered 200 is committed.
+"""
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from conversations import contacts, outbox
+from conversations.mailbox import enqueue, make_due
+from conversations.models import AgentSettings, Conversation, Message
+from conversations.whatsapp import (
+    AddressesLearned,
+    Event,
+    IncomingMessage,
+    Kind,
+    MessageDeleted,
+    MessageEdited,
+    Origin,
+    StatusUpdate,
+)
+
+# Context for the next answer, but never a call to answer.
+NEVER_ANSWERED = {
+    Kind.REACTION: "A reaction",
+    Kind.STICKER: "A sticker",
+    Kind.POLL_VOTE: "A vote",
+    Kind.PIN: "A pinned message",
+    Kind.HIDDEN: "Shown on the phone only",
+    Kind.UNKNOWN: "Nothing readable in it",
+}
+# A receipt only ever moves a message up this ladder.
+BELOW = {
+    Message.Status.SENT: ["sending", "unknown"],
+    Message.Status.DELIVERED: ["sending", "unknown", "sent"],
+    Message.Status.READ: ["sending", "unknown", "sent", "delivered"],
+    Message.Status.FAILED: ["sending", "unknown", "sent"],
+}
+
+
+class TooEarly(Exception):
+    """The event is about a message that is just being sent: deliver it again later."""
+
+
+def receive(events: list[Event]) -> None:
+    for event in events:
+        match event:
+            case IncomingMessage():
+                receive_message(event)
+            case StatusUpdate():
+                update_status(event)
+            case MessageEdited():
+                _same(event).update(text=event.text, edited_at=timezone.now())
+            case MessageDeleted():
+                _same(event).filter(deleted_at=None).update(deleted_at=timezone.now())
+            case AddressesLearned():
+                contacts.resolve(event.address, event.name)
+
+
+def receive_message(event: IncomingMessage) -> Message | None:
+    """Store a message, or return None if it is already there."""
+    sender = contacts.resolve(event.sender, event.sender_name)
+    conversation = _conversation(event)
+    stored = conversation.messages.filter(whatsapp_id=event.whatsapp_id)
+    if event.whatsapp_id and (known := stored.first()):
+        if known.status in Message.UNSETTLED:
+            outbox.confirm(known, event.whatsapp_id)
+        return None
+    if event.from_me:
+        if ours := _sent_by_us(event, conversation):
+            outbox.confirm(ours, event.whatsapp_id)
+            return None
+        return _store_own(event, conversation)
+    return _store_inbound(event, conversation, sender)
+
+
+def _conversation(event: IncomingMessage) -> Conversation:
+    """The conversation, locked: messages are stored one after the other."""
+    conversations = Conversation.objects.select_for_update().filter(
+        instance=event.instance
+    )
+    if event.group_jid:
+        found = conversations.filter(jid=event.group_jid).first()
+        return found or _start(event, event.group_jid)
+    name = "" if event.from_me else event.sender_name
+    contact = contacts.resolve(event.chat, name)
+    found = conversations.filter(contact=contact).first()
+    return found or _start(event, contact.phone_jid or contact.lid, contact)
+
+
+def _start(event: IncomingMessage, jid: str, contact=None) -> Conversation:
+    agent = AgentSettings.load()
+    mode = agent.new_group_mode if event.group_jid else agent.new_direct_mode
+    conversation, created = Conversation.objects.get_or_create(
+        instance=event.instance,
+        jid=jid,
+        defaults={"is_group": bool(event.group_jid), "contact": contact, "mode": mode},
+    )
+    if created and conversation.is_group:
+        enqueue("conversations.tasks.learn_group", conversation.pk)
+    if contact and conversation.contact_id != contact.pk:
+        conversation.contact = contact
+        conversation.save(update_fields=["contact"])
+    return conversation
+
+
+def _message(event: IncomingMessage, conversation: Conversation, **fields) -> Message:
+    now = timezone.now()
+    # A phone's clock may be ahead; the future would stay the last message for ever.
+    sent_at = min(event.sent_at, now)
+    return Message.objects.create(
+        conversation=conversation,
+        whatsapp_id=event.whatsapp_id,
+        kind=event.kind.value,
+        text=event.text,
+        media=event.media,
+        quoted_id=event.quoted_id,
+        quoted_sender=event.quoted_sender,
+        quoted_text=event.quoted_text,
+        mentions=list(event.mentions),
+        sent_at=sent_at,
+        received_at=now,
+        **fields,
+    )
+
+
+def _store_inbound(
+    event: IncomingMessage, conversation: Conversation, sender
+) -> Message:
+    outcome, reason = _settled_at_once(event)
+    message = _message(
+        event,
+        conversation,
+        direction="in",
+        sender=sender,
+        outcome=outcome,
+        reason=reason,
+    )
+    fields = _seen(conversation, message.sent_at)
+    if not outcome:
+        fields += make_due(conversation, _expected_end(event, message.received_at))
+    _save(conversation, fields)
+    return message
+
+
+def _settled_at_once(event: IncomingMessage) -> tuple[str, str]:
+    if event.origin == Origin.HISTORY:
+        return Message.Outcome.TOO_OLD, "From before the phone was linked"
+    if event.kind in NEVER_ANSWERED:
+        return Message.Outcome.FILTERED, NEVER_ANSWERED[event.kind]
+    if event.kind == Kind.TEXT and not event.text.strip():
+        return Message.Outcome.FILTERED, "An empty message"
+    return Message.Outcome.PENDING, ""
+
+
+def _expected_end(event: IncomingMessage, received_at: datetime) -> datetime:
+    """When the burst may be over. Only a hint: the pipeline looks again."""
+    agent = AgentSettings.load()
+    may_be_addressed = event.mentions or event.quoted_id
+    wait = agent.group_wait
+    if not event.group_jid or may_be_addressed:
+        wait = min(agent.direct_wait, wait)
+    return received_at + timedelta(seconds=min(wait, agent.longest_wait))
+
+
+def _sent_by_us(event: IncomingMessage, conversation: Conversation) -> Message | None:
+    """The outbound message that this one is the echo of.
+
+    It may come before our own send returned, and long after we gave up on it.
+    """
+    return (
+        conversation.messages.filter(
+            direction="out",
+            whatsapp_id="",
+            text=event.text,
+            status__in=["sending", "unknown", "queued", "failed"],
+            attempted_at__gte=timezone.now() - timedelta(days=1),
+        )
+        .order_by("id")
+        .first()
+    )
+
+
+def _store_own(event: IncomingMessage, conversation: Conversation) -> Message:
+    """A message that we did not send: a person steps in."""
+    message = _message(
+        event, conversation, direction="out", author="phone", status="sent"
+    )
+    fields = _seen(conversation, message.sent_at)
+    # Another program on the same bridge, and a reaction, do not take over.
+    if event.origin == Origin.PHONE and event.kind != Kind.REACTION:
+        fields += take_over(conversation, message.sent_at)
+    _save(conversation, fields)
+    return message
+
+
+def take_over(conversation: Conversation, at: datetime) -> list[str]:
+    """Stand back from `at` on for the set time; return the fields to save."""
+    until = at + timedelta(minutes=AgentSettings.load().takeover_minutes)
+    if until <= max(
+        timezone.now(), conversation.taken_over_until or until - timedelta(1)
+    ):
+        return []
+    conversation.taken_over_until = until
+    return ["taken_over_until"]
+
+
+def _seen(conversation: Conversation, at: datetime) -> list[str]:
+    if conversation.last_message_at and conversation.last_message_at >= at:
+        return []
+    conversation.last_message_at = at
+    return ["last_message_at"]
+
+
+def _save(conversation: Conversation, fields: list[str]) -> None:
+    if fields:
+        conversation.save(update_fields=fields)
+
+
+def update_status(event: StatusUpdate) -> None:
+    message = _same(event).filter(direction="out").first()
+    if message is None:
+        _refuse_if_just_being_sent(event)
+    elif message.status in BELOW[event.status]:
+        if event.status == Message.Status.FAILED:
+            outbox.fail(message, "WhatsApp refused the message")
+        else:
+            outbox.confirm(message, event.whatsapp_id, event.status)
+
+
+def _refuse_if_just_being_sent(event: StatusUpdate) -> None:
+    """WhatsApp's refusal can overtake the answer that tells us the message's id."""
+    nameless = Message.objects.filter(
+        conversation__instance=event.instance, status="sending", whatsapp_id=""
+    )
+    if event.status == Message.Status.FAILED and nameless.exists():
+        raise TooEarly(f"Message {event.whatsapp_id} is still being sent.")
+
+
+def _same(event: StatusUpdate | MessageEdited | MessageDeleted):
+    return Message.objects.filter(
+        whatsapp_id=event.whatsapp_id, conversation__instance=event.instance
+    )

@@ -1,0 +1,287 @@
+"""The right to work on a conversation: leases, wake-ups, and whom to blame for a crash.
+
+The database is the truth. A conversation has work when `due_at` has come; a wake-up
+only says "look now" and may be lost, repeated or late. Whoever holds the lease works
+alone; every transaction that follows begins with `fence`, so that a holder who was
+frozen for too long can only lose.
+"""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from django_q.conf import Conf
+from django_q.models import OrmQ
+from django_q.signing import SignedPackage
+from django_q.tasks import async_task
+
+from conversations.models import Conversation, Message, Quarantine
+
+logger = logging.getLogger(__name__)
+
+# Claims in a row that achieved nothing, because the process died. A suspect runs
+# while no other suspect does, so that the blame is exact; then it is given up.
+SUSPECT_AFTER = 3
+GUILTY_AFTER = 7
+# A wake-up that brought nothing after so many seconds was lost.
+WAKE_UP_TIMEOUT = timedelta(seconds=2)
+# With more wake-ups waiting than this, further ones would only pile up.
+QUEUE_LIMIT = 500
+
+
+class LeaseLost(Exception):
+    """Somebody else works on the conversation now: stop, and touch nothing."""
+
+
+@dataclass(eq=False)
+class Lease:
+    conversation_id: int
+    token: str
+    renewed: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_fresh(self) -> bool:
+        return time.monotonic() - self.renewed < settings.LEASE_SECONDS * 0.8
+
+
+def now() -> datetime:
+    """One clock for every host: the database's. SQLite has one host by construction."""
+    if connection.vendor == "sqlite":
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]
+
+
+def lease_end() -> datetime:
+    return now() + timedelta(seconds=settings.LEASE_SECONDS)
+
+
+# Wake-ups
+
+
+def enqueue(func: str, *args: int, at: datetime | None = None) -> None:
+    """Queue a task with the transaction that is open; Redis gets it after the commit."""
+    if not Conf.ORM:
+        transaction.on_commit(lambda: async_task(func, *args), robust=True)
+        return
+    task_id = uuid.uuid4().hex
+    task = {
+        "id": task_id,
+        "name": f"{func.rpartition('.')[2]}-{'-'.join(map(str, args))}",
+        "func": func,
+        "args": args,
+        "kwargs": {},
+        "started": timezone.now(),
+        "ack_failure": True,
+    }
+    OrmQ.objects.create(
+        key=Conf.CLUSTER_NAME,
+        payload=SignedPackage.dumps(task),
+        lock=at or timezone.now(),
+    )
+
+
+def wake(conversation_id: int, at: datetime) -> datetime | None:
+    """Queue a wake-up; return the `wake_at` to store with it."""
+    if not Conf.ORM and at > timezone.now():
+        return None  # Redis has no delayed tasks: the dispatcher sends this one in time
+    enqueue("conversations.tasks.process", conversation_id, at=at)
+    return at
+
+
+def make_due(conversation: Conversation, at: datetime) -> list[str]:
+    """Make work due at the latest `at`; return the fields to save."""
+    if conversation.due_at is not None and conversation.due_at <= at:
+        return []
+    conversation.due_at = at
+    conversation.wake_at = wake(conversation.pk, at)
+    return ["due_at", "wake_at"]
+
+
+def ring(conversation_id: int) -> None:
+    """There is work to do now."""
+    with transaction.atomic():
+        conversation = Conversation.objects.select_for_update().get(pk=conversation_id)
+        if fields := make_due(conversation, timezone.now()):
+            conversation.save(update_fields=fields)
+
+
+def free_or_expired(moment: datetime) -> Q:
+    return Q(lease_token="") | Q(lease_until__lt=moment)
+
+
+def wake_due() -> int:
+    """Wake what is due and was not woken, or whose wake-up was lost. Return how many."""
+    moment = now()
+    if Conf.ORM and OrmQ.objects.filter(lock__lte=timezone.now()).count() > QUEUE_LIMIT:
+        return 0
+    asleep = Q(wake_at=None) | Q(wake_at__lt=moment - WAKE_UP_TIMEOUT)
+    due = Conversation.objects.filter(
+        free_or_expired(moment), asleep, due_at__lte=moment
+    ).order_by("due_at")
+    ids = list(due.values_list("pk", flat=True)[:200])
+    for pk in ids:
+        with transaction.atomic():
+            if Conversation.objects.filter(asleep, pk=pk).update(wake_at=moment):
+                enqueue("conversations.tasks.process", pk)
+    return len(ids)
+
+
+# Leases
+
+
+def claim(conversation_id: int, owner: str) -> Lease | None:
+    """Take the lease if there is work due and nobody holds it."""
+    token = uuid.uuid4().hex
+    moment = now()
+    crashes = (
+        Conversation.objects.filter(pk=conversation_id)
+        .values_list("crashes", flat=True)
+        .first()
+    )
+    if crashes is None:
+        return None
+    if crashes >= SUSPECT_AFTER and not _enter_quarantine(token, owner):
+        return None
+    claimed = Conversation.objects.filter(
+        free_or_expired(moment), pk=conversation_id, due_at__lte=moment
+    ).update(
+        lease_token=token,
+        lease_until=lease_end(),
+        lease_owner=owner,
+        crashes=F("crashes") + 1,
+    )
+    if claimed:
+        return Lease(conversation_id, token)
+    _leave_quarantine(token)
+    return None
+
+
+def fence(lease: Lease, **updates) -> None:
+    """Begin a transaction of the holder: lock the row, or find that the lease is lost."""
+    held = Conversation.objects.filter(
+        pk=lease.conversation_id, lease_token=lease.token
+    )
+    if not held.update(lease_until=lease_end(), **updates):
+        raise LeaseLost
+    lease.renewed = time.monotonic()
+
+
+def park(lease: Lease, until: datetime, **updates) -> None:
+    """Give the lease up and keep the work for later. A clean end is no crash."""
+    with transaction.atomic():
+        fence(lease, **{"crashes": F("crashes") - 1, **updates})
+        Conversation.objects.filter(pk=lease.conversation_id).update(
+            lease_token="",
+            lease_until=None,
+            lease_owner="",
+            due_at=until,
+            wake_at=wake(lease.conversation_id, until),
+        )
+
+
+def release(lease: Lease) -> bool:
+    """Give the lease up if nothing is left to do; return whether it was."""
+    with transaction.atomic():
+        fence(lease)
+        messages = Message.objects.filter(conversation_id=lease.conversation_id)
+        if messages.pending().exists() or messages.outbox().exists():
+            return False
+        Conversation.objects.filter(pk=lease.conversation_id).update(
+            lease_token="",
+            lease_until=None,
+            lease_owner="",
+            due_at=None,
+            wake_at=None,
+            crashes=0,
+            errors=0,
+        )
+    return True
+
+
+def free(owner: str) -> int:
+    """Free every lease of a worker whose processes are all dead. Return how many."""
+    Quarantine.objects.filter(owner=owner).update(token="", until=None, owner="")
+    return (
+        Conversation.objects.filter(lease_owner=owner)
+        .exclude(lease_token="")
+        .update(lease_token="", lease_until=None, lease_owner="", wake_at=None)
+    )
+
+
+def _enter_quarantine(token: str, owner: str) -> bool:
+    Quarantine.objects.get_or_create(pk=1)
+    moment = now()
+    vacant = Quarantine.objects.filter(Q(token="") | Q(until__lt=moment))
+    return bool(vacant.update(token=token, until=lease_end(), owner=owner))
+
+
+def _leave_quarantine(token: str) -> None:
+    Quarantine.objects.filter(token=token).update(token="", until=None, owner="")
+
+
+# One heart per process keeps all its leases alive
+
+
+class Heart(threading.Thread):
+    def __init__(self) -> None:
+        super().__init__(name="heart", daemon=True)
+        self._held: dict[str, Lease] = {}
+        self._lock = threading.Lock()
+
+    def run(self) -> None:
+        while True:
+            time.sleep(settings.LEASE_SECONDS / 3)
+            try:
+                close_old_connections()
+                self._beat()
+            except DatabaseError:
+                # The leases may run out meanwhile; then `fence` stops their holders.
+                logger.exception("Cannot renew leases")
+
+    def _beat(self) -> None:
+        with self._lock:
+            held = dict(self._held)
+        if not held:
+            return
+        beat_at = time.monotonic()
+        mine = Conversation.objects.filter(lease_token__in=held)
+        mine.update(lease_until=lease_end())
+        Quarantine.objects.filter(token__in=held).update(until=lease_end())
+        for token in mine.values_list("lease_token", flat=True):
+            held[token].renewed = beat_at
+
+    @contextmanager
+    def holding(self, lease: Lease) -> Iterator[None]:
+        with self._lock:
+            self._held[lease.token] = lease
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._held[lease.token]
+            _leave_quarantine(lease.token)
+
+
+_heart: Heart | None = None
+_heart_lock = threading.Lock()
+
+
+def holding(lease: Lease):
+    """Keep the lease alive while the context lasts."""
+    global _heart
+    with _heart_lock:
+        if _heart is None or not _heart.is_alive():
+            _heart = Heart()
+            _heart.start()
+    return _heart.holding(lease)

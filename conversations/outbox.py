@@ -1,0 +1,318 @@
+"""Send what is to be sent: in order, at most once, with the intent stored first.
+
+A message is `queued`, then `sending` (committed before the first byte leaves), then
+`sent`. Where the outcome is not known it is `unknown`, and stays so until the bridge's
+own record says whether it left: found means sent, not found means that it is queued
+again. It is never repeated blindly.
+"""
+
+import logging
+import time
+import uuid
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from conversations import gates, whatsapp
+from conversations.mailbox import Lease, LeaseLost, fence, now
+from conversations.models import AgentSettings, Conversation, Message
+from conversations.whatsapp import BridgeError, Quote
+
+logger = logging.getLogger(__name__)
+
+Status = Message.Status
+Outcome = Message.Outcome
+
+MAX_ATTEMPTS = 20
+# A process that was frozen after it stored its intent must not send any more.
+SEND_WITHIN = 1.0
+# The bridge's clock has a resolution of a second, and is not ours.
+CLOCK_TOLERANCE = timedelta(seconds=10)
+
+
+def flush(lease: Lease) -> datetime | None:
+    """Send everything in order. Return when to look again, or None when all is settled."""
+    outbox = Message.objects.filter(conversation_id=lease.conversation_id).outbox()
+    outbox = outbox.select_related("conversation__contact", "decision")
+    while message := outbox.first():
+        step = _deliver if message.status == Status.QUEUED else _reconcile
+        if until := step(lease, message):
+            return until
+    return None
+
+
+def put(
+    conversation: Conversation, parts: list[str], quoted_id: str = "", **fields
+) -> None:
+    """Store the parts of one text, to be sent in this order. The first one quotes."""
+    moment = timezone.now()
+    Message.objects.bulk_create(
+        Message(
+            conversation=conversation,
+            direction=Message.Direction.OUT,
+            text=text,
+            part=part,
+            sent_at=moment,
+            quoted_id=quoted_id if part == 1 else "",
+            **fields,
+        )
+        for part, text in enumerate(parts, 1)
+    )
+
+
+# An unknown outcome: ask the bridge's record
+
+
+def _reconcile(lease: Lease, message: Message) -> datetime | None:
+    if message.status == Status.SENDING:
+        _set(message, Status.UNKNOWN, error="The sender died before it knew")
+    settled_at = message.attempted_at + timedelta(seconds=settings.RECONCILE_SECONDS)
+    if settled_at > now():
+        return settled_at  # the request may still be under way
+    try:
+        found = _find(message)
+    except BridgeError as error:
+        _set(message, Status.UNKNOWN, error=f"Cannot look it up: {error}")
+        return now() + _backoff(message.attempts)
+    with transaction.atomic():
+        fence(lease)
+        if found:
+            confirm(message, found)
+        else:
+            _set(message, Status.QUEUED, error=f"{message.error}; it did not leave")
+    message.refresh_from_db()
+    logger.info(
+        "Message %s was %s", message.pk, "sent after all" if found else "not sent"
+    )
+    return None
+
+
+def _find(message: Message) -> str:
+    """The WhatsApp id under which the bridge recorded this message as sent, or ""."""
+    conversation = message.conversation
+    records = whatsapp.provider().find_sent(
+        conversation.instance,
+        conversation.jids,
+        since=message.attempted_at - CLOCK_TOLERANCE,
+        until=now() + CLOCK_TOLERANCE,
+    )
+    ids = [
+        record.whatsapp_id
+        for record in records
+        if record.whatsapp_id == message.whatsapp_id or record.text == message.text
+    ]
+    if message.whatsapp_id in ids:
+        return message.whatsapp_id
+    taken = set(
+        conversation.messages.filter(whatsapp_id__in=ids)
+        .exclude(pk=message.pk)
+        .values_list("whatsapp_id", flat=True)
+    )
+    return next((id_ for id_ in reversed(ids) if id_ not in taken), "")
+
+
+# A queued message: intent, send, outcome
+
+
+def _deliver(lease: Lease, message: Message) -> datetime | None:
+    if message.attempts:
+        again_at = message.attempted_at + _backoff(message.attempts)
+        if again_at > now():
+            return again_at
+    if message.attempts >= MAX_ATTEMPTS:
+        with transaction.atomic():
+            fence(lease)
+            fail(
+                message, f"Given up after {message.attempts} attempts: {message.error}"
+            )
+        return None
+    if obstacle := _obstacle(message):
+        with transaction.atomic():
+            fence(lease)
+            _drop(message, *obstacle)
+        return None
+    message_id = message.whatsapp_id or _new_message_id(message)
+    _store_intent(lease, message, message_id)
+    return _send(message, message_id)
+
+
+def _new_message_id(message: Message) -> str:
+    try:
+        return whatsapp.provider().new_message_id(message.conversation.instance)
+    except BridgeError:
+        return ""
+
+
+def _store_intent(lease: Lease, message: Message, message_id: str) -> None:
+    stored_at = time.monotonic()
+    message.attempt = uuid.uuid4().hex
+    message.attempted_at = now()
+    with transaction.atomic():
+        fence(lease)
+        queued = Message.objects.filter(pk=message.pk, status=Status.QUEUED)
+        if not queued.update(
+            status=Status.SENDING,
+            whatsapp_id=message_id,
+            attempt=message.attempt,
+            attempted_at=message.attempted_at,
+            sent_at=message.attempted_at,
+            attempts=F("attempts") + 1,
+        ):
+            raise LeaseLost
+    message.attempts += 1
+    if not lease.is_fresh or time.monotonic() - stored_at > SEND_WITHIN:
+        raise LeaseLost  # leave it to whoever looks it up
+
+
+def _send(message: Message, message_id: str) -> datetime | None:
+    conversation = message.conversation
+    try:
+        sent_id = whatsapp.provider().send_message(
+            conversation.instance,
+            conversation.jid,
+            message.text,
+            quote=_quote(message),
+            message_id=message_id,
+        )
+    except BridgeError as error:
+        return _not_sent(message, error)
+    with transaction.atomic():
+        confirm(message, sent_id)
+    return None
+
+
+def _quote(message: Message) -> Quote | None:
+    if not message.quoted_id:
+        return None
+    asked = message.conversation.messages.filter(whatsapp_id=message.quoted_id).first()
+    if asked is None:
+        return None
+    sender = asked.sender.address.jids[-1:] if asked.sender else []
+    return Quote(
+        asked.whatsapp_id, message.conversation.jid, "".join(sender), asked.text
+    )
+
+
+def _not_sent(message: Message, error: BridgeError) -> datetime | None:
+    logger.warning("Message %s: %s", message.pk, error)
+    mine = Message.objects.filter(
+        pk=message.pk, attempt=message.attempt, status=Status.SENDING
+    )
+    if error.unknown:
+        mine.update(status=Status.UNKNOWN, error=str(error)[:500])
+        return message.attempted_at + timedelta(seconds=settings.RECONCILE_SECONDS)
+    if error.retryable:
+        mine.update(status=Status.QUEUED, error=str(error)[:500])
+        return now() + _backoff(message.attempts)
+    with transaction.atomic():
+        fail(message, str(error))
+    return None
+
+
+def _backoff(attempts: int) -> timedelta:
+    return timedelta(seconds=min(60, 0.5 * 2**attempts))
+
+
+# What became of it. No fence: these are facts about the world.
+
+
+def confirm(message: Message, whatsapp_id: str, status: str = Status.SENT) -> None:
+    """It left: by the bridge's answer, its echo, its record, or a receipt."""
+    if message.status in (Status.DELIVERED, Status.READ) and status == Status.SENT:
+        return
+    conversation = message.conversation
+    conversation.messages.filter(whatsapp_id=whatsapp_id).exclude(
+        pk=message.pk
+    ).delete()
+    Message.objects.filter(pk=message.pk).exclude(
+        status__in=[Status.DELIVERED, Status.READ] if status == Status.SENT else []
+    ).update(status=status, whatsapp_id=whatsapp_id, error="")
+    _settle(message)
+
+
+def fail(message: Message, error: str) -> None:
+    """It cannot be sent: so neither can what was to follow it."""
+    _set(message, Status.FAILED, error=error)
+    _drop_rest(message, "An earlier part failed")
+    _end(message, Outcome.SEND_FAILED, error)
+
+
+def _drop(message: Message, outcome: str, reason: str) -> None:
+    _set(message, Status.DROPPED, error=reason)
+    _drop_rest(message, reason)
+    _end(message, outcome, reason)
+
+
+def _set(message: Message, status: str, error: str = "") -> None:
+    message.status, message.error = status, error[:500]
+    message.save(update_fields=["status", "error"])
+
+
+def _drop_rest(message: Message, reason: str) -> None:
+    if message.decision_id:
+        rest = message.conversation.messages.outbox().filter(
+            decision_id=message.decision_id, status=Status.QUEUED
+        )
+        rest.exclude(pk=message.pk).update(status=Status.DROPPED, error=reason[:500])
+
+
+def _settle(message: Message) -> None:
+    """The question is answered once the last part of its reply has left."""
+    if message.decision_id:
+        parts = message.conversation.messages.outbox().filter(
+            decision_id=message.decision_id
+        )
+        if not parts.exists():
+            _end(message, Outcome.REPLIED, "")
+
+
+def _end(message: Message, outcome: str, reason: str) -> None:
+    if message.decision_id:
+        asked = Message.objects.filter(decisions=message.decision_id, direction="in")
+        if outcome == Outcome.REPLIED:
+            asked = asked.filter(outcome__in=[Outcome.REPLYING, Outcome.SEND_FAILED])
+        asked.update(outcome=outcome, reason=reason[:300])
+
+
+# Just before sending: is the reply still wanted?
+
+
+def _obstacle(message: Message) -> tuple[str, str] | None:
+    """Why a reply of the agent must not be sent any more, as outcome and reason."""
+    if message.author != Message.Author.AGENT or message.staff_id:
+        return None  # a person wrote or approved it
+    conversation = Conversation.objects.get(pk=message.conversation_id)
+    agent = AgentSettings.load()
+    if silence := gates.stood_back(agent, conversation):
+        return silence
+    if message.received_at < agent.oldest_answered_at:
+        return _too_late(message)
+    if message.part == 1 and message.decision_id:
+        return _overtaken(message)
+    return None
+
+
+def _too_late(message: Message) -> tuple[str, str]:
+    if message.attempts:
+        return Outcome.SEND_FAILED, f"Not sent in time: {message.error}"
+    return Outcome.TOO_OLD, "The reply could not be sent in time"
+
+
+def _overtaken(message: Message) -> tuple[str, str] | None:
+    asked = list(Message.objects.filter(decisions=message.decision_id, direction="in"))
+    if asked and all(question.deleted_at for question in asked):
+        return Outcome.FILTERED, "Deleted before the answer"
+    if message.decision.kind != gates.UNPROMPTED:
+        return None
+    answers = message.conversation.messages.inbound().filter(
+        quoted_id__in=[
+            question.whatsapp_id for question in asked if question.whatsapp_id
+        ],
+        received_at__gte=min(question.received_at for question in asked),
+    )
+    if answers.exclude(sender__in={question.sender_id for question in asked}).exists():
+        return Outcome.ANSWERED, "Somebody else answered meanwhile"
+    return None

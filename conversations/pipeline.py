@@ -1,0 +1,326 @@
+"""What becomes of a message: gates, step 1, step 2, and one transaction that stores it all.
+
+No model is asked and nothing is sent while a transaction is open.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from conversations import bursts, gates, ledger, outbox, whatsapp
+from conversations.context import Context
+from conversations.mailbox import (
+    GUILTY_AFTER,
+    SUSPECT_AFTER,
+    Lease,
+    LeaseLost,
+    claim,
+    fence,
+    holding,
+    now,
+    park,
+    release,
+)
+from conversations.models import AgentSettings, Conversation, Message, Mode
+from conversations.splitting import split
+from llm import relevance, response
+from llm.call import Call
+from llm.models import Decision
+
+logger = logging.getLogger(__name__)
+
+Outcome = Message.Outcome
+
+# A busy conversation goes to the back of the queue after so many bursts.
+ROUNDS = 5
+# Errors of ours, not of a model: then the message is given up and shown to staff.
+GIVE_UP_AFTER = 8
+# Messages that are judged together at the most.
+LONGEST_BURST = 200
+
+
+def work(conversation_id: int, owner: str) -> None:
+    """Do all that is due in a conversation, if nobody else does."""
+    lease = claim(conversation_id, owner)
+    if lease is None:
+        return
+    with holding(lease):
+        try:
+            _work(lease)
+        except LeaseLost:
+            logger.warning("Lost the lease on conversation %s", conversation_id)
+        except Exception as error:
+            # A fault of ours. It is counted, tried again, and in the end shown beside
+            # the message: nothing may stay without an outcome.
+            logger.exception("Conversation %s", conversation_id)
+            _stumble(lease, error)
+
+
+def _work(lease: Lease) -> None:
+    for _ in range(ROUNDS):
+        if until := outbox.flush(lease) or _judge_next(lease):
+            return park(lease, until)
+        if release(lease):
+            return None
+    return park(lease, now())
+
+
+def _stumble(lease: Lease, error: Exception) -> None:
+    errors = Conversation.objects.values_list("errors", flat=True).get(
+        pk=lease.conversation_id
+    )
+    if errors + 1 >= GIVE_UP_AFTER:
+        _give_up(lease, f"Internal error: {error!r}")
+    park(lease, now() + timedelta(seconds=min(60, 0.5 * 2**errors)), errors=errors + 1)
+
+
+def _give_up(lease: Lease, reason: str) -> None:
+    """Settle the message that cannot be worked on, so that its neighbours can be."""
+    with transaction.atomic():
+        fence(lease, crashes=1, errors=0)
+        first = (
+            Message.objects.filter(conversation_id=lease.conversation_id)
+            .pending()
+            .first()
+        )
+        if first:
+            first.outcome, first.reason = Outcome.RESPONSE_FAILED, reason[:300]
+            first.save(update_fields=["outcome", "reason"])
+
+
+def _judge_next(lease: Lease) -> datetime | None:
+    """Settle the next burst that is over. Return when to look again, None if now."""
+    conversation = Conversation.objects.select_related("contact").get(
+        pk=lease.conversation_id
+    )
+    if conversation.crashes > GUILTY_AFTER:
+        return _give_up(lease, "It crashed the worker again and again")
+    pending = list(
+        conversation.messages.pending()
+        .chronological()
+        .select_related("sender")[:LONGEST_BURST]
+    )
+    if not pending:
+        return None
+    agent = AgentSettings.load()
+    context = Context.of(agent, conversation, pending)
+    if conversation.crashes > SUSPECT_AFTER or conversation.errors >= SUSPECT_AFTER:
+        pending = pending[:1]  # something here does harm: find out which it is
+    burst = bursts.first_over(pending, context.wait_for, agent.longest_wait)
+    if burst.over_at > timezone.now():
+        return burst.over_at
+    return Turn(lease, agent, conversation, burst.messages, context).take()
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One burst on its way to an outcome. Each step returns when to look again, or None."""
+
+    lease: Lease
+    agent: AgentSettings
+    conversation: Conversation
+    burst: list[Message]
+    context: Context
+
+    def take(self) -> datetime | None:
+        if all(message.deleted_at for message in self.burst):
+            return self._settle(Outcome.FILTERED, "Deleted before the answer")
+        verdict = gates.check(
+            self.agent,
+            self.conversation,
+            self.burst,
+            self.context.how_addressed(self.burst),
+            ledger.spent(self.agent, self.conversation),
+        )
+        if verdict.outcome:
+            return self._settle(
+                verdict.outcome, verdict.reason, self._rule("silent", verdict.reason)
+            )
+        if verdict.prompt:
+            return self._reply(
+                verdict.prompt, verdict.reason, self._rule("reply", verdict.reason)
+            )
+        return self._judge()
+
+    @property
+    def _threshold(self) -> float:
+        own = self.conversation.threshold
+        return self.agent.threshold if own is None else own
+
+    # Step 1
+
+    def _judge(self) -> datetime | None:
+        if decided := self._decided_before():
+            return self._reply(gates.UNPROMPTED, decided.why)
+        judgement = relevance.judge(
+            self.context.lines,
+            self.context.numbers(self.burst),
+            names=self.agent.names,
+            policy=self._policy,
+            model=ledger.relevance_model(self.agent),
+            group_name=self.conversation.name,
+        )
+        if judgement.call.error:
+            return self._gate_failed(judgement.call)
+        wanted = judgement.p >= self._threshold
+        decision = ledger.decision(
+            judgement.call,
+            conversation=self.conversation,
+            step=Decision.Step.RELEVANCE,
+            outcome=Decision.Outcome.REPLY if wanted else Decision.Outcome.SILENT,
+            p=judgement.p,
+            threshold=self._threshold,
+            kind=judgement.kind,
+            why=judgement.why,
+        )
+        comparison = f"p {judgement.p:.2f}, threshold {self._threshold:.2f}"
+        if wanted:
+            return self._reply(gates.UNPROMPTED, comparison, decision)
+        return self._settle(Outcome.BELOW_THRESHOLD, comparison, decision)
+
+    @property
+    def _policy(self) -> str:
+        own = self.conversation.instructions
+        return "\n\n".join(filter(None, [self.agent.group_instructions, own]))
+
+    def _decided_before(self) -> Decision | None:
+        """Step 1's decision about this very burst, where only step 2 failed."""
+        decision = (
+            self.burst[-1]
+            .decisions.filter(step="relevance", outcome="reply", source="model")
+            .order_by("id")
+            .last()
+        )
+        return (
+            decision
+            if decision and decision.messages.count() == len(self.burst)
+            else None
+        )
+
+    def _gate_failed(self, call: Call) -> datetime | None:
+        failed = self._failed(call, Decision.Step.RELEVANCE)
+        again = self.agent.on_gate_failure == AgentSettings.OnGateFailure.RETRY
+        if again and (until := self._later(call)):
+            return self._wait(until, failed)
+        return self._settle(Outcome.GATE_FAILED, call.error, failed)
+
+    # Step 2
+
+    def _reply(self, prompt: str, reason: str, *decisions: Decision) -> datetime | None:
+        if self.conversation.mode == Mode.SHADOW:
+            return self._settle(Outcome.SHADOW, reason, *decisions)
+        self._show_life()
+        reply = response.write(
+            self.context.lines,
+            self.context.numbers(self.burst),
+            names=self.agent.names,
+            instructions=self._instructions,
+            is_group=self.conversation.is_group,
+            model=ledger.response_model(self.agent),
+            max_tokens=self.agent.response_max_tokens,
+            temperature=self.agent.temperature,
+            group_name=self.conversation.name,
+        )
+        if reply.call.error:
+            return self._response_failed(reply.call, *decisions)
+        written = ledger.decision(
+            reply.call,
+            conversation=self.conversation,
+            step=Decision.Step.RESPONSE,
+            outcome=Decision.Outcome.WRITTEN,
+            kind=prompt,
+            why=reason,
+        )
+        return self._put_in_outbox(reply.text, reason, written, *decisions)
+
+    @property
+    def _instructions(self) -> str:
+        return "\n\n".join(
+            filter(None, [self.agent.instructions, self.conversation.instructions])
+        )
+
+    def _show_life(self) -> None:
+        """Tick the question as read and show that somebody is typing."""
+        if self.conversation.mode != Mode.LIVE:
+            return
+        provider, jid = whatsapp.provider(), self.conversation.jid
+        if self.agent.mark_read:
+            ids = [message.whatsapp_id for message in self.burst if message.whatsapp_id]
+            provider.mark_read(self.conversation.instance, jid, ids)
+        if self.agent.show_typing:
+            provider.show_typing(self.conversation.instance, jid, 5)
+
+    def _response_failed(self, call: Call, *decisions: Decision) -> datetime | None:
+        failed = self._failed(call, Decision.Step.RESPONSE)
+        if until := self._later(call):
+            return self._wait(until, *decisions, failed)
+        return self._settle(Outcome.RESPONSE_FAILED, call.error, *decisions, failed)
+
+    def _failed(self, call: Call, step: str) -> Decision:
+        return ledger.decision(
+            call,
+            conversation=self.conversation,
+            step=step,
+            outcome=Decision.Outcome.FAILED,
+            threshold=self._threshold if step == Decision.Step.RELEVANCE else None,
+        )
+
+    def _later(self, call: Call) -> datetime | None:
+        """When to try again, None where that is hopeless or would be too late."""
+        if not call.retryable:
+            return None
+        seconds = max(call.retry_after or 0, min(60, 2.0**self.conversation.errors))
+        until = timezone.now() + timedelta(seconds=seconds)
+        oldest = timedelta(minutes=self.agent.oldest_answered)
+        return until if until - self.burst[-1].sent_at < oldest else None
+
+    # The end: one transaction
+
+    def _rule(self, outcome: str, reason: str) -> Decision:
+        return ledger.rule(self.conversation, outcome, reason, self._threshold)
+
+    def _wait(self, until: datetime, *decisions: Decision) -> datetime:
+        with transaction.atomic():
+            fence(self.lease, errors=F("errors") + 1)
+            ledger.store(self.burst, decisions)
+        return until
+
+    def _settle(self, outcome: str, reason: str, *decisions: Decision) -> None:
+        with transaction.atomic():
+            self._decide(outcome, reason, decisions)
+
+    def _decide(
+        self, outcome: str, reason: str, decisions: tuple[Decision, ...]
+    ) -> None:
+        fence(self.lease, crashes=1, errors=0)
+        pending = Message.objects.filter(
+            pk__in=[message.pk for message in self.burst]
+        ).pending()
+        if pending.update(outcome=outcome, reason=reason[:300]) != len(self.burst):
+            raise LeaseLost  # staff settled it meanwhile
+        ledger.store(self.burst, decisions)
+
+    def _put_in_outbox(
+        self, text: str, reason: str, written: Decision, *decisions: Decision
+    ) -> None:
+        is_draft = self.conversation.mode == Mode.DRAFT
+        with transaction.atomic():
+            outcome = Outcome.DRAFTED if is_draft else Outcome.REPLYING
+            self._decide(outcome, reason, (*decisions, written))
+            outbox.put(
+                self.conversation,
+                split(text),
+                author=Message.Author.AGENT,
+                status=Message.Status.DRAFT if is_draft else Message.Status.QUEUED,
+                decision=written,
+                quoted_id=self._quoted_id,
+            )
+
+    @property
+    def _quoted_id(self) -> str:
+        is_quoted = self.conversation.is_group and self.agent.quote_in_groups
+        return self.burst[-1].whatsapp_id if is_quoted else ""

@@ -1,0 +1,142 @@
+"""What staff can do. A person always wins: the agent stands back where one acts."""
+
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils import timezone
+
+from conversations import intake, mailbox, outbox
+from conversations.models import FOREVER, Conversation, Message
+from conversations.splitting import split
+
+Status = Message.Status
+Outcome = Message.Outcome
+
+
+class NotPossible(Exception):
+    """What was asked for does not fit the state that things are in by now."""
+
+
+@transaction.atomic
+def reply(conversation: Conversation, text: str, staff: AbstractBaseUser) -> None:
+    """Send a text by hand, and stand back."""
+    parts = split(text)
+    if not parts:
+        raise NotPossible("There is nothing to send.")
+    conversation = _lock(conversation)
+    outbox.put(conversation, parts, author="staff", status=Status.QUEUED, staff=staff)
+    fields = intake.take_over(conversation, timezone.now())
+    fields += mailbox.make_due(conversation, timezone.now())
+    if fields:
+        conversation.save(update_fields=fields)
+
+
+@transaction.atomic
+def pause(conversation: Conversation, until: datetime = FOREVER) -> None:
+    Conversation.objects.filter(pk=conversation.pk).update(paused_until=until)
+
+
+@transaction.atomic
+def resume(conversation: Conversation) -> None:
+    """End a pause and a take-over: the agent may speak again."""
+    Conversation.objects.filter(pk=conversation.pk).update(
+        paused_until=None, taken_over_until=None
+    )
+
+
+@transaction.atomic
+def approve(draft: Message, staff: AbstractBaseUser, text: str | None = None) -> None:
+    """Send a draft with all its parts, or the edited text in its place."""
+    parts = _parts(draft)
+    if text is not None and not text.strip():
+        raise NotPossible("There is nothing to send.")
+    if text is None or text == whole_text(draft):
+        parts.update(status=Status.QUEUED, staff=staff, received_at=timezone.now())
+    else:
+        parts.delete()
+        outbox.put(
+            draft.conversation,
+            split(text),
+            author=Message.Author.AGENT,
+            status=Status.QUEUED,
+            staff=staff,
+            decision_id=draft.decision_id,
+            quoted_id=draft.quoted_id,
+        )
+    _asked(draft).update(outcome=Outcome.REPLYING, reason=f"Approved by {staff}"[:300])
+    mailbox.ring(draft.conversation_id)
+
+
+@transaction.atomic
+def discard(draft: Message, staff: AbstractBaseUser) -> None:
+    _parts(draft).update(status=Status.DROPPED, error=f"Discarded by {staff}"[:500])
+    _asked(draft).update(
+        outcome=Outcome.DISCARDED, reason=f"Discarded by {staff}"[:300]
+    )
+
+
+def whole_text(draft: Message) -> str:
+    return "\n\n".join(_parts(draft).values_list("text", flat=True))
+
+
+@transaction.atomic
+def send_again(message: Message, staff: AbstractBaseUser) -> None:
+    """Try a failed message once more, and the parts that were to follow it."""
+    if message.status != Status.FAILED:
+        raise NotPossible("Only a failed message can be sent again.")
+    again = Message.objects.filter(pk=message.pk)
+    if message.decision_id:
+        again = message.conversation.messages.filter(
+            decision_id=message.decision_id, status__in=[Status.FAILED, Status.DROPPED]
+        )
+    # A new id: WhatsApp refused the old one, or never saw it.
+    again.update(
+        status=Status.QUEUED, staff=staff, attempts=0, whatsapp_id="", error=""
+    )
+    _asked(message).update(
+        outcome=Outcome.REPLYING, reason=f"Sent again by {staff}"[:300]
+    )
+    mailbox.ring(message.conversation_id)
+
+
+@transaction.atomic
+def drop(message: Message, staff: AbstractBaseUser) -> None:
+    """Give up a message that has not left."""
+    queued = Message.objects.filter(
+        pk=message.pk, status__in=[Status.QUEUED, Status.UNKNOWN]
+    )
+    if not queued.update(status=Status.DROPPED, error=f"Dropped by {staff}"[:500]):
+        raise NotPossible("It is not waiting to be sent.")
+    _asked(message).update(
+        outcome=Outcome.SEND_FAILED, reason=f"Dropped by {staff}"[:300]
+    )
+    mailbox.ring(message.conversation_id)
+
+
+@transaction.atomic
+def judge_again(message: Message) -> None:
+    """Give a message that ended in silence or failure a second chance."""
+    silent = Message.objects.filter(pk=message.pk, direction="in")
+    if not silent.exclude(outcome__in=[Outcome.REPLYING, Outcome.REPLIED]).update(
+        outcome=Outcome.PENDING, reason=""
+    ):
+        raise NotPossible("It has been answered.")
+    mailbox.ring(message.conversation_id)
+
+
+def _lock(conversation: Conversation) -> Conversation:
+    return Conversation.objects.select_for_update().get(pk=conversation.pk)
+
+
+def _parts(draft: Message):
+    parts = draft.conversation.messages.filter(
+        decision_id=draft.decision_id, status=Status.DRAFT
+    ).order_by("part")
+    if draft.decision_id is None or not parts.exists():
+        raise NotPossible("This draft has been dealt with.")
+    return parts
+
+
+def _asked(message: Message):
+    return Message.objects.filter(decisions=message.decision_id, direction="in")

@@ -1,0 +1,69 @@
+"""What the worker runs: ids in, safe to lose, to repeat and to come late."""
+
+import logging
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+from django.conf import settings
+from django.db import close_old_connections, connections
+
+from conversations import contacts, pipeline, whatsapp
+from conversations.models import Conversation
+
+logger = logging.getLogger(__name__)
+
+
+class Pool:
+    """Threads for conversations. When all are busy, `submit` waits: no more is taken."""
+
+    def __init__(self, size: int) -> None:
+        self._free = threading.BoundedSemaphore(size)
+        self._threads = ThreadPoolExecutor(size, "conversation")
+
+    def submit(self, conversation_id: int) -> None:
+        self._free.acquire()
+        self._threads.submit(self._run, conversation_id)
+
+    def _run(self, conversation_id: int) -> None:
+        try:
+            close_old_connections()
+            pipeline.work(conversation_id, os.environ.get("WORKER_SLOT", ""))
+        except Exception:
+            # Even the record of the fault failed, as without a database: the lease
+            # runs out, and the dispatcher brings the conversation back.
+            logger.exception("Conversation %s", conversation_id)
+            connections.close_all()
+        finally:
+            self._free.release()
+
+
+@cache
+def _pool() -> Pool:
+    return Pool(settings.WORKER_THREADS)
+
+
+def process(conversation_id: int) -> None:
+    """Hand the conversation to a thread and return: the lease guarantees the rest.
+
+    A slow model must not hold a process.
+    """
+    _pool().submit(conversation_id)
+
+
+def learn_group(conversation_id: int) -> None:
+    """Fetch a group's name, and which LID belongs to which phone number in it."""
+    group = Conversation.objects.filter(pk=conversation_id, is_group=True).first()
+    if group is None:
+        return
+    try:
+        info = whatsapp.provider().group_info(group.instance, group.jid)
+    except whatsapp.BridgeError as error:
+        # The next message of a nameless group asks again.
+        logger.warning("Cannot fetch the name of group %s: %s", group.jid, error)
+        return
+    Conversation.objects.filter(pk=group.pk).update(name=info.name[:200])
+    for address in info.participants:
+        if address.phone_jid and address.lid:
+            contacts.resolve(address)

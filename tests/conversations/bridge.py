@@ -1,0 +1,77 @@
+"""A WhatsApp provider that remembers what it was told, for tests of what stands above it."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.utils import timezone
+
+from conversations.whatsapp import Address, BridgeError, GroupInfo, Quote, SentMessage
+
+OWN = Address("5511999990009@s.whatsapp.net", "271357031895794@lid")
+
+sent: list[dict] = []
+record: list[SentMessage] = []
+shown: list[tuple] = []
+lookups: list[tuple] = []
+# Called with the text before a send; it may raise, or do what happens meanwhile.
+before_send: Callable[[str], None] | None = None
+after_send: Callable[[str], None] | None = None
+lookup_error: BridgeError | None = None
+own: Address = OWN
+message_ids = False
+group: GroupInfo | BridgeError = GroupInfo("Weekend trip", [])
+
+
+def reset() -> None:
+    global before_send, after_send, lookup_error, own, message_ids, group
+    for log in (sent, record, shown, lookups):
+        log.clear()
+    before_send = after_send = lookup_error = None
+    own, message_ids = OWN, False
+    group = GroupInfo("Weekend trip", [])
+
+
+def is_configured() -> bool:
+    return True
+
+
+def own_addresses(instance: str, group_jid: str = "") -> Address:
+    return own
+
+
+def new_message_id(instance: str) -> str:
+    return f"PRE{len(sent):03}" if message_ids else ""
+
+
+def send_message(
+    instance: str, to: str, text: str, quote: Quote | None = None, message_id: str = ""
+) -> str:
+    if before_send:
+        before_send(text)
+    sent_id = message_id or f"OUT{len(record):03}"
+    sent.append({"to": to, "text": text, "quote": quote, "id": sent_id})
+    record.append(SentMessage(sent_id, text, timezone.now()))
+    if after_send:
+        after_send(text)
+    return sent_id
+
+
+def find_sent(instance: str, jids: list[str], since: datetime, until: datetime):
+    lookups.append((list(jids), since, until))
+    if lookup_error:
+        raise lookup_error
+    return [one for one in reversed(record) if since <= one.sent_at <= until]
+
+
+def show_typing(instance: str, to: str, seconds: float) -> None:
+    shown.append(("typing", to))
+
+
+def mark_read(instance: str, jid: str, whatsapp_ids: list[str]) -> None:
+    shown.append(("read", jid, *whatsapp_ids))
+
+
+def group_info(instance: str, group_jid: str) -> GroupInfo:
+    if isinstance(group, BridgeError):
+        raise group
+    return group

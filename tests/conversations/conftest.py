@@ -31,7 +31,7 @@ def call(**fields) -> Call:
         "tokens_in": 1000,
         "tokens_cached": 0,
         "tokens_out": 50,
-        "cost": Decimal("0.002"),
+        "cost": Decimal("0.02"),
         "latency_ms": 12,
         "attempts": 1,
     }

@@ -14,7 +14,7 @@ from conversations.whatsapp import (
     StatusUpdate,
 )
 from evolution import content
-from evolution.addresses import GROUP, NOT_CHATS, address, jid, user
+from evolution.addresses import GROUP, LID, NOT_CHATS, PHONE, address, jid, user
 from evolution.values import UnreadableError, dig, items, mapping, text, whole
 
 STATUSES = {
@@ -58,10 +58,10 @@ def appeared(instance: str, record: dict, origin: Origin) -> list[Event]:
     message = _message(record)
     if (protocol := content.unwrap(message).get("protocolMessage")) is not None:
         return changed(instance, mapping(protocol))
+    if not chat_jid.endswith((PHONE, LID, GROUP)):
+        raise UnreadableError("The message is in no chat that we know")
     group_jid = chat_jid if chat_jid.endswith(GROUP) else ""
     chat = Address() if group_jid else address(chat_jid, key.get("remoteJidAlt"))
-    if not (group_jid or chat):
-        raise UnreadableError("The message is in no chat that we know")
     from_me = _is_from_me(key)
     sender = Address() if from_me else _sender(record, chat)
     return [

@@ -43,7 +43,10 @@ class Completion:
 
 
 class LLMError(Exception):
-    """No usable answer. `retryable`: the same call may succeed after `retry_after` seconds."""
+    """No usable answer. `retryable`: the same call may succeed after `retry_after` seconds.
+
+    `completion` is what was answered and billed nonetheless, as with a refusal.
+    """
 
     def __init__(
         self,
@@ -53,12 +56,14 @@ class LLMError(Exception):
         retry_after: float | None = None,
         attempts: int = 1,
         raw: str = "",
+        completion: Completion | None = None,
     ) -> None:
         super().__init__(message)
         self.retryable = retryable
         self.retry_after = retry_after
         self.attempts = attempts
         self.raw = raw
+        self.completion = completion
 
 
 Provider = Callable[[dict, Request], Completion]
@@ -68,5 +73,13 @@ def complete(provider: str, request: Request) -> Completion:
     """Ask the named provider, with its connection from the settings."""
     if provider not in settings.LLM_PROVIDERS:
         raise LLMError(f"There is no model provider named {provider!r}.")
+    connection = settings.LLM_PROVIDERS[provider]
+    if lacking := missing(provider):
+        raise LLMError(lacking, attempts=0)
+    return import_module(f"llm.providers.{provider}").complete(connection, request)
+
+
+def missing(provider: str) -> str:
+    """What a provider lacks before it can be asked, as a sentence for staff, or ""."""
     module = import_module(f"llm.providers.{provider}")
-    return module.complete(settings.LLM_PROVIDERS[provider], request)
+    return module.missing(settings.LLM_PROVIDERS[provider])

@@ -1,0 +1,90 @@
+"""Words: which language, which of them matter, who is named."""
+
+import re
+import unicodedata
+
+_LANGUAGES = {
+    "en": "the and you what who when where how do does is are can i my it for of to with",
+    "pt": "o a os que voce voces quem quando onde como nao uma um para com eu meu tem obrigado oi ola qual por favor alguem sabe hoje amanha",
+    "es": "el la los que usted ustedes quien cuando donde como no una un para con yo mi tiene gracias hola cual por favor alguien sabe hoy manana es",
+    "de": "der die das und ist wer wann wo wie nicht ein eine ich mein du ihr habt danke hallo welche bitte jemand weiss heute morgen was kann",
+    "fr": "le la les et est qui quand ou comment pas une un pour avec je mon vous tu merci bonjour salut quel quelle quelqu sait aujourd demain que",
+}
+_LANGUAGES = {code: frozenset(words.split()) for code, words in _LANGUAGES.items()}
+_COMMON = frozenset().union(*_LANGUAGES.values()) | frozenset(
+    [
+        "will",
+        "was",
+        "were",
+        "be",
+        "been",
+        "has",
+        "have",
+        "had",
+        "not",
+        "this",
+        "that",
+        "there",
+        "here",
+        "please",
+        "just",
+        "we",
+        "our",
+        "your",
+        "know",
+        "anyone",
+        "anybody",
+        "someone",
+        "tell",
+        "me",
+        "at",
+        "in",
+        "on",
+        "an",
+        "if",
+        "so",
+        "any",
+        "us",
+        "about",
+        "would",
+        "could",
+        "should",
+    ]
+)
+_ENDINGS = re.compile(
+    r"(ations?|ments?|ingly|ings?|edly|ies|ied|ed|es|ly|os|as|s|e|y|en|n)$"
+)
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words without accents."""
+    plain = unicodedata.normalize("NFKD", text.lower())
+    plain = "".join(char for char in plain if not unicodedata.combining(char))
+    return re.findall(r"[^\W_]+", plain)
+
+
+def stems(text: str) -> frozenset[str]:
+    """The words that carry meaning, without their endings."""
+    return frozenset(
+        _ENDINGS.sub("", word) if len(word) > 4 else word
+        for word in words(text)
+        if word not in _COMMON and len(word) > 1
+    )
+
+
+def language(text: str) -> str:
+    said = words(text)
+    scores = {
+        code: sum(word in known for word in said) for code, known in _LANGUAGES.items()
+    }
+    best = max(scores, key=scores.get)
+    return best if scores[best] > scores["en"] else "en"
+
+
+def names(text: str, name: str) -> bool:
+    """Whether a name stands in a text as words of its own."""
+    wanted, said = words(name), words(text)
+    if not wanted:
+        return False
+    size = len(wanted)
+    return any(said[i : i + size] == wanted for i in range(len(said) - size + 1))

@@ -66,4 +66,5 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: ended.set())
         with server:
             self.stdout.write(f"The sandbox answers at {server.url}")
+            self.stdout.flush()
             ended.wait()

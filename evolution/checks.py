@@ -24,6 +24,16 @@ def check_webhook_secrets(
                 id="evolution.W001",
             )
         )
+    if not settings.DEBUG and any(
+        len(secret) < 32 for secret in settings.WEBHOOK_SECRETS
+    ):
+        found.append(
+            Warning(
+                "A webhook secret is short.",
+                hint="Take 32 random letters and digits or more.",
+                id="evolution.W004",
+            )
+        )
     return found
 
 

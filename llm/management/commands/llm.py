@@ -20,6 +20,8 @@ INSTRUCTIONS = "You are a friendly assistant. A leap year has 366 days. Answer b
 
 class Command(BaseCommand):
     help = "Sends one call to a model provider and shows what came back."
+    # A model can be tried before the rest is set up.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         check = parser.add_subparsers(dest="action", required=True).add_parser("check")

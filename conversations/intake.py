@@ -82,7 +82,10 @@ def _conversation(event: IncomingMessage) -> Conversation:
     )
     if event.group_jid:
         found = conversations.filter(jid=event.group_jid).first()
-        return found or _start(event, event.group_jid)
+        group = found or _start(event, event.group_jid)
+        if not group.name:
+            enqueue("conversations.tasks.learn_group", group.pk)
+        return group
     name = "" if event.from_me else event.sender_name
     contact = contacts.resolve(event.chat, name)
     found = conversations.filter(contact=contact).first()
@@ -92,13 +95,11 @@ def _conversation(event: IncomingMessage) -> Conversation:
 def _start(event: IncomingMessage, jid: str, contact=None) -> Conversation:
     agent = AgentSettings.load()
     mode = agent.new_group_mode if event.group_jid else agent.new_direct_mode
-    conversation, created = Conversation.objects.get_or_create(
+    conversation = Conversation.objects.get_or_create(
         instance=event.instance,
         jid=jid,
         defaults={"is_group": bool(event.group_jid), "contact": contact, "mode": mode},
-    )
-    if created and conversation.is_group:
-        enqueue("conversations.tasks.learn_group", conversation.pk)
+    )[0]
     if contact and conversation.contact_id != contact.pk:
         conversation.contact = contact
         conversation.save(update_fields=["contact"])

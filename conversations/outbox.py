@@ -266,14 +266,18 @@ def _settle(message: Message) -> None:
             decision_id=message.decision_id
         )
         if not parts.exists():
-            _end(message, Outcome.REPLIED, "")
+            _end(message, Outcome.REPLIED)
 
 
-def _end(message: Message, outcome: str, reason: str) -> None:
-    if message.decision_id:
-        asked = Message.objects.filter(decisions=message.decision_id, direction="in")
-        if outcome == Outcome.REPLIED:
-            asked = asked.filter(outcome__in=[Outcome.REPLYING, Outcome.SEND_FAILED])
+def _end(message: Message, outcome: str, reason: str = "") -> None:
+    """The outcome of the question. Why it was answered stays as it was decided."""
+    if not message.decision_id:
+        return
+    asked = Message.objects.filter(decisions=message.decision_id, direction="in")
+    if outcome == Outcome.REPLIED:
+        asked = asked.filter(outcome__in=[Outcome.REPLYING, Outcome.SEND_FAILED])
+        asked.update(outcome=outcome)
+    else:
         asked.update(outcome=outcome, reason=reason[:300])
 
 

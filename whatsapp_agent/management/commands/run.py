@@ -1,20 +1,15 @@
 import sys
+import threading
+import time
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.urls import reverse
 
+from conversations.whatsapp import BridgeError
+from evolution import client, instances
+from whatsapp_agent import env
 from whatsapp_agent.supervisor import Supervisor
-
-
-def web_command(host: str, port: int) -> list[str]:
-    """The web server: one process and few threads, which suits SQLite best."""
-    return [
-        *(sys.executable, "-m", "granian", "--interface", "wsgi"),
-        *("--host", host, "--port", str(port)),
-        *("--workers", "1", "--blocking-threads", "4", "--log-level", "warning"),
-        "whatsapp_agent.wsgi:application",
-    ]
 
 
 class Command(BaseCommand):
@@ -28,7 +23,41 @@ class Command(BaseCommand):
         manage = [sys.executable, "manage.py"]
         commands = {"web": web_command(host, port), "worker": [*manage, "worker"]}
         if settings.SANDBOX:
-            commands["sandbox"] = [*manage, "sandbox"]
-        self.stdout.write(f"\n  {settings.SITE_URL}{reverse('admin:index')}\n")
-        self.stdout.flush()
+            commands["sandbox"] = [*manage, "sandbox", "--scan", "1"]
+            threading.Thread(target=link_sandbox, daemon=True).start()
+        self._greet()
         Supervisor(commands).run()
+
+    def _greet(self) -> None:
+        page = "sandbox_phone" if settings.SANDBOX else "index"
+        lines = ["", f"  {settings.SITE_URL}{reverse(f'admin:{page}')}"]
+        if password := env.string("ADMIN_PASSWORD"):
+            lines.append(f"  sign in as admin, password {password} (see .env)")
+        self.stdout.write("\n".join([*lines, ""]))
+        self.stdout.flush()
+
+
+def web_command(host: str, port: int) -> list[str]:
+    """The web server: one process and few threads, which suits SQLite best."""
+    return [
+        *(sys.executable, "-m", "granian", "--interface", "wsgi"),
+        *("--host", host, "--port", str(port)),
+        *("--workers", "1", "--blocking-threads", "4", "--log-level", "warning"),
+        "whatsapp_agent.wsgi:application",
+    ]
+
+
+def link_sandbox() -> None:
+    """Link our instance as soon as the sandbox answers; its phone scans the code itself."""
+    name = settings.EVOLUTION_INSTANCE
+    for _ in range(60):
+        time.sleep(0.5)
+        try:
+            if name not in {row.get("name") for row in client.fetch_instances()}:
+                instances.create(name)
+            if client.connection_state(name) == "close":
+                instances.connect(name)
+            return
+        except BridgeError as error:
+            if not error.retryable:
+                raise

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django_q.conf import Conf
@@ -243,11 +243,12 @@ class Heart(threading.Thread):
         while True:
             time.sleep(settings.LEASE_SECONDS / 3)
             try:
-                close_old_connections()
                 self._beat()
             except DatabaseError:
                 # The leases may run out meanwhile; then `fence` stops their holders.
                 logger.exception("Cannot renew leases")
+            finally:
+                connection.close()  # a connection for a query in ten seconds is too many
 
     def _beat(self) -> None:
         with self._lock:

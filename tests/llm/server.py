@@ -39,6 +39,8 @@ def serving(*script: Behaviour) -> Iterator[Server]:
     try:
         yield server
     finally:
+        # Closing alone would not wake the thread that waits in accept().
+        listener.shutdown(socket.SHUT_RDWR)
         listener.close()
 
 

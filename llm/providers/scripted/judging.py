@@ -4,276 +4,21 @@ import math
 import re
 
 from llm.providers.scripted.language import names as is_named, stems, words
+from llm.providers.scripted.signs import (
+    ASKING,
+    CLOSING,
+    FILLERS,
+    GREETINGS,
+    QUESTION,
+    REASONS,
+    STOP,
+    TO_ALL,
+    WEIGHTS,
+)
 from llm.transcript import Line
 
-_QUESTION = frozenset(
-    [
-        "what",
-        "who",
-        "when",
-        "where",
-        "why",
-        "how",
-        "which",
-        "whose",
-        "can",
-        "could",
-        "does",
-        "do",
-        "did",
-        "is",
-        "are",
-        "should",
-        "would",
-        "anyone",
-        "anybody",
-        "someone",
-        "somebody",
-        "que",
-        "quem",
-        "quando",
-        "onde",
-        "porque",
-        "como",
-        "qual",
-        "quais",
-        "alguem",
-        "quien",
-        "cuando",
-        "donde",
-        "cual",
-        "cuanto",
-        "alguien",
-        "puedo",
-        "puede",
-        "hay",
-        "was",
-        "wer",
-        "wann",
-        "wo",
-        "warum",
-        "wie",
-        "welche",
-        "kann",
-        "jemand",
-        "gibt",
-        "quoi",
-        "qui",
-        "comment",
-        "pourquoi",
-        "quel",
-        "quelle",
-        "quelqu",
-        "est",
-    ]
-)
-_TO_ALL = frozenset(
-    [
-        "anyone",
-        "anybody",
-        "someone",
-        "somebody",
-        "everyone",
-        "everybody",
-        "all",
-        "guys",
-        "folks",
-        "alguem",
-        "galera",
-        "pessoal",
-        "gente",
-        "alguien",
-        "todos",
-        "jemand",
-        "alle",
-        "quelqu",
-        "tous",
-    ]
-)
-_FILLERS = frozenset(
-    [
-        "and",
-        "so",
-        "but",
-        "hey",
-        "hi",
-        "well",
-        "then",
-        "e",
-        "y",
-        "und",
-        "et",
-        "mas",
-        "oi",
-        "ola",
-        "hola",
-        "hallo",
-        "salut",
-        "guys",
-        "folks",
-    ]
-)
-_ASKING = re.compile(
-    r"\b(help|how (do|can|to)|need to|trying to|doesn'?t work|not working|problem with"
-    r"|please|any idea|recommend|ajuda|preciso|como (faz|fa[cç]o)|por favor|ayuda|necesito"
-    r"|hilfe|brauche|bitte|aide|besoin|s'il)\b",
-    re.I,
-)
-_CLOSING = frozenset(
-    [
-        "thanks",
-        "thank",
-        "thx",
-        "ty",
-        "ok",
-        "okay",
-        "k",
-        "kk",
-        "cool",
-        "great",
-        "nice",
-        "good",
-        "lol",
-        "haha",
-        "hahaha",
-        "rofl",
-        "yes",
-        "yeah",
-        "yep",
-        "no",
-        "nope",
-        "sure",
-        "right",
-        "obrigado",
-        "obrigada",
-        "valeu",
-        "beleza",
-        "blz",
-        "kkk",
-        "kkkk",
-        "gracias",
-        "vale",
-        "jaja",
-        "danke",
-        "gut",
-        "alles",
-        "klar",
-        "merci",
-        "d",
-        "accord",
-        "super",
-        "you",
-        "so",
-        "much",
-        "a",
-        "lot",
-        "then",
-        "done",
-        "perfect",
-        "wow",
-        "oh",
-        "ah",
-        "hm",
-        "hmm",
-        "np",
-        "welcome",
-        "bye",
-        "brb",
-        "gn",
-    ]
-)
-_GREETINGS = frozenset(
-    [
-        "hi",
-        "hello",
-        "hey",
-        "hiya",
-        "morning",
-        "evening",
-        "afternoon",
-        "good",
-        "ola",
-        "oi",
-        "bom",
-        "dia",
-        "boa",
-        "tarde",
-        "noite",
-        "hola",
-        "buenos",
-        "buenas",
-        "dias",
-        "hallo",
-        "moin",
-        "guten",
-        "tag",
-        "abend",
-        "bonjour",
-        "salut",
-        "all",
-        "everyone",
-        "everybody",
-        "guys",
-        "folks",
-        "pessoal",
-        "gente",
-        "galera",
-        "todos",
-        "alle",
-        "zusammen",
-        "tous",
-        "there",
-    ]
-)
-_STOP = re.compile(
-    r"\b(be quiet|shut up|stop (talking|replying|it)|leave us alone|fica quieto|cala|c[aá]llate"
-    r"|sei still|tais[- ]toi)\b",
-    re.I,
-)
 _LINK = re.compile(r"https?://\S+|www\.\S+")
 _RECENT = 6
-
-_WEIGHTS = {
-    "base": -3.0,
-    "to us": 4.6,
-    "named": 3.4,
-    "follows our line": 1.1,
-    "we just answered this member": 1.4,
-    "question mark": 0.8,
-    "question word": 0.3,
-    "asks for help": 0.5,
-    "open question": 2.4,
-    "asked of everybody": 0.6,
-    "policy": 1.0,
-    "for another member": -3.0,
-    "in talk with another member": -1.2,
-    "closing": -1.6,
-    "greeting": -1.0,
-    "very short": -0.8,
-    "only a link": -1.5,
-    "no words": -2.0,
-    "answered meanwhile": -1.8,
-}
-_REASONS = {
-    "to us": "speaks to the assistant",
-    "named": "names the assistant",
-    "follows our line": "follows what the assistant said",
-    "we just answered this member": "continues with the assistant",
-    "question mark": "asks a question",
-    "question word": "asks a question",
-    "asks for help": "asks for help",
-    "open question": "open question to the group",
-    "asked of everybody": "asks everybody",
-    "policy": "about what the operator named",
-    "for another member": "meant for another member",
-    "in talk with another member": "members talk with each other",
-    "closing": "thanks or agreement",
-    "greeting": "a greeting",
-    "very short": "too short to need an answer",
-    "only a link": "a link, nothing asked",
-    "no words": "no words",
-    "answered meanwhile": "somebody answered already",
-}
 
 
 def judge(lines: list[Line], judged: list[int], names: list[str], policy: str) -> dict:
@@ -282,10 +27,10 @@ def judge(lines: list[Line], judged: list[int], names: list[str], policy: str) -
     if not burst:
         return {"why": "nothing to judge", "kind": "not_for_us", "p": 0}
     text = "\n".join(line.text for line in burst if not line.is_deleted)
-    if _STOP.search(text) and _is_ours(burst, text, names):
+    if STOP.search(text) and _is_ours(burst, text, names):
         return {"why": "asks the assistant to be quiet", "kind": "stop", "p": 2}
     found = _features(lines, burst, text, names, policy)
-    score = sum(_WEIGHTS[feature] for feature in found) + _WEIGHTS["base"]
+    score = sum(WEIGHTS[feature] for feature in found) + WEIGHTS["base"]
     p = round(100 / (1 + math.exp(-score)))
     return {"why": _why(found, p), "kind": _kind(found), "p": p}
 
@@ -311,8 +56,8 @@ def _features(
         any(not ln.is_agent and ln.sender_id != sender for ln in replied)
         or any(_calls(text, name) for name in others)
     )
-    question_word = _starts_a_question(said)
-    wants = asks or (question_word and len(said) > 3) or bool(_ASKING.search(text))
+    question_word = _starts_a_question(said, names)
+    wants = asks or (question_word and len(said) > 3) or bool(ASKING.search(text))
     checks = {
         "to us": to_us,
         "named": named,
@@ -320,14 +65,14 @@ def _features(
         "we just answered this member": _answered(before, sender) and not for_another,
         "question mark": asks,
         "question word": question_word,
-        "asks for help": bool(_ASKING.search(text)),
+        "asks for help": bool(ASKING.search(text)),
         "open question": wants and not for_another and len(said) > 2,
-        "asked of everybody": wants and bool(_TO_ALL & set(said)),
+        "asked of everybody": wants and bool(TO_ALL & set(said)),
         "policy": wants and bool(stems(policy) & stems(text)),
         "for another member": for_another,
         "in talk with another member": _is_in_talk(before, sender) and not named,
-        "closing": bool(said) and not asks and set(said) <= _CLOSING,
-        "greeting": bool(said) and set(said) <= _GREETINGS,
+        "closing": bool(said) and not asks and set(said) <= CLOSING,
+        "greeting": bool(said) and set(said) <= GREETINGS,
         "very short": 0 < len(said) < 3,
         "only a link": not said and bool(_LINK.search(text)),
         "no words": not said and not _LINK.search(text) and not asks,
@@ -339,9 +84,10 @@ def _features(
     return [feature for feature, is_there in checks.items() if is_there]
 
 
-def _starts_a_question(said: list[str]) -> bool:
-    first = [word for word in said if word not in _FILLERS][:1]
-    return bool(_QUESTION & set(first))
+def _starts_a_question(said: list[str], names: list[str]) -> bool:
+    skipped = FILLERS.union(*map(words, names))
+    first = [word for word in said if word not in skipped][:1]
+    return bool(QUESTION & set(first))
 
 
 def _calls(text: str, name: str) -> bool:
@@ -380,10 +126,10 @@ def _is_in_talk(before: list[Line], sender: str) -> bool:
 
 def _why(found: list[str], p: int) -> str:
     sign = 1 if p >= 50 else -1
-    speaking = [f for f in found if _WEIGHTS[f] * sign > 0]
+    speaking = [f for f in found if WEIGHTS[f] * sign > 0]
     if not speaking:
         return "nothing asks for a reply" if p < 50 else "several small signs"
-    return _REASONS[max(speaking, key=lambda feature: abs(_WEIGHTS[feature]))]
+    return REASONS[max(speaking, key=lambda feature: abs(WEIGHTS[feature]))]
 
 
 def _kind(found: list[str]) -> str:

@@ -3,53 +3,23 @@
 import re
 import unicodedata
 
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _LANGUAGES = {
     "en": "the and you what who when where how do does is are can i my it for of to with",
-    "pt": "o a os que voce voces quem quando onde como nao uma um para com eu meu tem obrigado oi ola qual por favor alguem sabe hoje amanha",
+    "pt": "os que voce voces quem quando onde como nao uma um para com eu meu tem obrigado oi ola qual por favor alguem sabe hoje amanha sao horas",
     "es": "el la los que usted ustedes quien cuando donde como no una un para con yo mi tiene gracias hola cual por favor alguien sabe hoy manana es",
     "de": "der die das und ist wer wann wo wie nicht ein eine ich mein du ihr habt danke hallo welche bitte jemand weiss heute morgen was kann",
     "fr": "le la les et est qui quand ou comment pas une un pour avec je mon vous tu merci bonjour salut quel quelle quelqu sait aujourd demain que",
 }
 _LANGUAGES = {code: frozenset(words.split()) for code, words in _LANGUAGES.items()}
-_COMMON = frozenset().union(*_LANGUAGES.values()) | frozenset(
-    [
-        "will",
-        "was",
-        "were",
-        "be",
-        "been",
-        "has",
-        "have",
-        "had",
-        "not",
-        "this",
-        "that",
-        "there",
-        "here",
-        "please",
-        "just",
-        "we",
-        "our",
-        "your",
-        "know",
-        "anyone",
-        "anybody",
-        "someone",
-        "tell",
-        "me",
-        "at",
-        "in",
-        "on",
-        "an",
-        "if",
-        "so",
-        "any",
-        "us",
-        "about",
-        "would",
-        "could",
-        "should",
-    ]
+_COMMON = frozenset().union(*_LANGUAGES.values()) | _set(
+    "will was were be been has have had not this that there here please just "
+    "we our your know anyone anybody someone tell me at in on an if so any us "
+    "about would could should"
 )
 _ENDINGS = re.compile(
     r"(ations?|ments?|ingly|ings?|edly|ies|ied|ed|es|ly|os|as|s|e|y|en|n)$"
@@ -78,7 +48,9 @@ def language(text: str) -> str:
         code: sum(word in known for word in said) for code, known in _LANGUAGES.items()
     }
     best = max(scores, key=scores.get)
-    return best if scores[best] > scores["en"] else "en"
+    # One word may be anybody's: "die" is English too.
+    is_sure = scores[best] > scores["en"] and scores[best] >= min(2, len(said))
+    return best if is_sure else "en"
 
 
 def names(text: str, name: str) -> bool:

@@ -10,6 +10,7 @@ from django.utils.timezone import localtime
 
 from llm.providers.scripted.language import language, names as is_named, stems, words
 from llm.providers.scripted.phrases import PHRASES
+from llm.providers.scripted.signs import STOP
 from llm.transcript import Line, clean_name
 
 _GREETING = re.compile(
@@ -19,10 +20,6 @@ _GREETING = re.compile(
 )
 _THANKS = re.compile(
     r"\b(thanks|thank you|thx|obrigad[oa]|valeu|gracias|danke|merci)\b", re.I
-)
-_STOP = re.compile(
-    r"\b(be quiet|shut up|stop (talking|replying)|fica quieto|c[aá]llate|sei still|tais[- ]toi)\b",
-    re.I,
 )
 _WHO = re.compile(
     r"\b(who|what) are you\b|\byour name\b|are you (a |an )?(bot|human|real|robot|ai)\b"
@@ -43,7 +40,7 @@ _DATE = re.compile(
 _COIN = re.compile(
     r"\b(toss|flip|throw)\b.*\bcoin\b|cara ou coroa|cara o cruz|m[uü]nze", re.I
 )
-_DIE = re.compile(r"\b(roll|throw)\b.*\b(dice?|d6)\b|\bdado\b|w[uü]rfel", re.I)
+_DIE = re.compile(r"\b(roll|throw)\b.*\b(dice|die|d6)\b|\bdado\b|w[uü]rfel", re.I)
 _SUM = re.compile(
     r"(?<![\w.])(-?\d{1,12}(?:\.\d{1,6})?)\s*([-+*/x×÷]|plus|minus|times)\s*(-?\d{1,12}(?:\.\d{1,6})?)(?![\w.])",
     re.I,
@@ -98,7 +95,7 @@ def _topic(
     text: str, burst: list[Line], before: list[Line], instructions: str
 ) -> tuple[str, dict[str, str]]:
     now = localtime(burst[-1].at)
-    if _STOP.search(text):
+    if STOP.search(text):
         return "sorry", {}
     if _COIN.search(text):
         side = ("heads", "tails")[_pick(2, text, burst[-1].n, "coin")]

@@ -1,0 +1,91 @@
+"""What the scripted judgement looks for, and how much each sign counts.
+
+The weights are set by hand, with a logistic fit on public help channels in view. Being
+named and open questions count for more than there: an assistant is there for them.
+"""
+
+import re
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+QUESTION = _set(
+    "what who when where why how which whose can could does do did is are "
+    "should would anyone anybody someone somebody que quem quando onde porque "
+    "como qual quais alguem quien cuando donde cual cuanto alguien puedo "
+    "puede hay was wer wann wo warum wie welche kann jemand gibt quoi qui "
+    "comment pourquoi quel quelle quelqu est"
+)
+TO_ALL = _set(
+    "anyone anybody someone somebody everyone everybody all guys folks alguem "
+    "galera pessoal gente alguien todos jemand alle quelqu tous"
+)
+FILLERS = _set(
+    "and so but hey hi well then e y und et mas oi ola hola hallo salut guys folks"
+)
+ASKING = re.compile(
+    r"\b(help|how (do|can|to)|need to|trying to|doesn'?t work|not working|problem with"
+    r"|please|any idea|recommend|ajuda|preciso|como (faz|fa[cç]o)|por favor|ayuda|necesito"
+    r"|hilfe|brauche|bitte|aide|besoin|s'il)\b",
+    re.I,
+)
+CLOSING = _set(
+    "thanks thank thx ty ok okay k kk cool great nice good lol haha hahaha "
+    "rofl yes yeah yep no nope sure right obrigado obrigada valeu beleza blz "
+    "kkk kkkk gracias vale jaja danke gut alles klar merci d accord super you "
+    "so much a lot then done perfect wow oh ah hm hmm np welcome bye brb gn"
+)
+GREETINGS = _set(
+    "hi hello hey hiya morning evening afternoon good ola oi bom dia boa "
+    "tarde noite hola buenos buenas dias hallo moin guten tag abend bonjour "
+    "salut all everyone everybody guys folks pessoal gente galera todos alle "
+    "zusammen tous there"
+)
+STOP = re.compile(
+    r"\b(be quiet|shut up|stop (talking|replying|it)|leave us alone|fica quieto|cala|c[aá]llate"
+    r"|sei still|tais[- ]toi)\b",
+    re.I,
+)
+WEIGHTS = {
+    "base": -3.0,
+    "to us": 4.6,
+    "named": 3.4,
+    "follows our line": 1.1,
+    "we just answered this member": 1.4,
+    "question mark": 0.8,
+    "question word": 0.3,
+    "asks for help": 0.5,
+    "open question": 2.4,
+    "asked of everybody": 0.6,
+    "policy": 1.0,
+    "for another member": -3.0,
+    "in talk with another member": -1.2,
+    "closing": -1.6,
+    "greeting": -1.0,
+    "very short": -0.8,
+    "only a link": -1.5,
+    "no words": -2.0,
+    "answered meanwhile": -1.8,
+}
+REASONS = {
+    "to us": "speaks to the assistant",
+    "named": "names the assistant",
+    "follows our line": "follows what the assistant said",
+    "we just answered this member": "continues with the assistant",
+    "question mark": "asks a question",
+    "question word": "asks a question",
+    "asks for help": "asks for help",
+    "open question": "open question to the group",
+    "asked of everybody": "asks everybody",
+    "policy": "about what the operator named",
+    "for another member": "meant for another member",
+    "in talk with another member": "members talk with each other",
+    "closing": "thanks or agreement",
+    "greeting": "a greeting",
+    "very short": "too short to need an answer",
+    "only a link": "a link, nothing asked",
+    "no words": "no words",
+    "answered meanwhile": "somebody answered already",
+}

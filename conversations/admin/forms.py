@@ -1,7 +1,7 @@
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 
-from conversations.models import AgentSettings, Conversation
+from conversations.models import Conversation
 
 # The least and the most that a setting may be.
 LIMITS = {
@@ -46,10 +46,6 @@ class ConversationForm(LimitedForm):
 
 
 class AgentSettingsForm(LimitedForm):
-    class Meta:
-        model = AgentSettings
-        exclude = []
-
     def clean(self) -> dict:
         cleaned = super().clean()
         longest = cleaned.get("longest_wait")

@@ -1,0 +1,7 @@
+from conversations.admin import (  # noqa: F401
+    contacts,
+    conversations,
+    messages,
+    settings,
+    workers,
+)

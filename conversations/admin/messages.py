@@ -1,0 +1,120 @@
+from datetime import datetime
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.text import Truncator
+
+from conversations.models import Conversation, Message
+from llm.admin_records import RecordAdmin, SinceFilter
+
+
+class MessageSinceFilter(SinceFilter):
+    field = "sent_at"
+
+    def filter(self, queryset: QuerySet, since: datetime) -> QuerySet:
+        # Messages have an index by time only within their conversation.
+        return queryset.filter(
+            conversation__last_message_at__gte=since, sent_at__gte=since
+        )
+
+
+@admin.register(Message)
+class MessageAdmin(RecordAdmin):
+    list_display = (
+        "sent_at",
+        "about",
+        "direction",
+        "who",
+        "kind",
+        "start",
+        "outcome",
+        "status",
+    )
+    list_filter = (
+        MessageSinceFilter,
+        "direction",
+        "outcome",
+        "status",
+        "author",
+        "kind",
+    )
+    list_select_related = ("conversation__contact", "sender", "staff")
+    search_fields = ("text",)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "about",
+                    "direction",
+                    "author",
+                    "who",
+                    "kind",
+                    "body",
+                    "media",
+                    "sent_at",
+                    "received_at",
+                    "edited_at",
+                    "deleted_at",
+                    "whatsapp_id",
+                )
+            },
+        ),
+        (
+            "Replies to",
+            {"fields": ("quoted_id", "quoted_sender", "quote", "mentions")},
+        ),
+        ("Inbound", {"fields": ("outcome", "reason", "chain")}),
+        (
+            "Outbound",
+            {
+                "fields": (
+                    "status",
+                    "part",
+                    "staff",
+                    "decision",
+                    "attempts",
+                    "attempted_at",
+                    "error",
+                )
+            },
+        ),
+    )
+
+    class Media:
+        css = {"all": ["admin/agent.css"]}
+
+    @admin.display(description="conversation")
+    def about(self, message: Message) -> str:
+        return _link(message.conversation)
+
+    @admin.display(description="from", empty_value="")
+    def who(self, message: Message) -> str:
+        return format_html("<bdi>{}</bdi>", message.sender or message.staff or "")
+
+    @admin.display(description="text", empty_value="")
+    def start(self, message: Message) -> str:
+        return _text(Truncator(message.text).chars(120))
+
+    @admin.display(description="text", empty_value="")
+    def body(self, message: Message) -> str:
+        return _text(message.text)
+
+    @admin.display(description="quoted text", empty_value="")
+    def quote(self, message: Message) -> str:
+        return _text(message.quoted_text)
+
+    @admin.display(description="decisions")
+    def chain(self, message: Message) -> str:
+        return ", ".join(str(one) for one in message.decisions.order_by("pk"))
+
+
+def _text(text: str) -> str:
+    return format_html('<div class="text" dir="auto">{}</div>', text) if text else ""
+
+
+def _link(conversation: Conversation) -> str:
+    url = reverse("admin:conversations_conversation_change", args=[conversation.pk])
+    return format_html('<a href="{}"><bdi>{}</bdi></a>', url, conversation)

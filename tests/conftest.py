@@ -1,0 +1,14 @@
+import os
+
+import pytest
+
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where everything is at hand, a skipped test is a failure."""
+    if not os.environ.get("TEST_NOTHING_SKIPPED") or hasattr(session.config, "workerinput"):
+        return
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and reporter.stats.get("skipped"):
+        reporter.write_line("Tests were skipped, and none may be here.", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -175,7 +175,7 @@ def _sent_by_us(event: IncomingMessage, conversation: Conversation) -> Message |
             direction="out",
             whatsapp_id="",
             text=event.text,
-            status__in=["sending", "unknown", "queued", "failed"],
+            status__in=["sending", "unknown", "queued", "failed", "dropped"],
             attempted_at__gte=timezone.now() - timedelta(days=1),
         )
         .order_by("id")

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from conversations import gates, whatsapp
 from conversations.mailbox import Lease, LeaseLost, fence, now
-from conversations.models import AgentSettings, Conversation, Message
+from conversations.models import AgentSettings, Conversation, Message, Mode
 from conversations.whatsapp import BridgeError, Quote
 
 logger = logging.getLogger(__name__)
@@ -292,6 +292,8 @@ def _obstacle(message: Message) -> tuple[str, str] | None:
     agent = AgentSettings.load()
     if silence := gates.stood_back(agent, conversation):
         return silence
+    if conversation.mode != Mode.LIVE:
+        return Outcome.PAUSED, f"In {conversation.mode} mode nothing is sent unapproved"
     if message.received_at < agent.oldest_answered_at:
         return _too_late(message)
     if message.part == 1 and message.decision_id:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from conversations import bursts, gates, ledger, outbox, whatsapp
@@ -85,6 +84,7 @@ def _give_up(lease: Lease, reason: str) -> None:
         first = (
             Message.objects.filter(conversation_id=lease.conversation_id)
             .pending()
+            .chronological()
             .first()
         )
         if first:
@@ -273,7 +273,8 @@ class Turn:
         """When to try again, None where that is hopeless or would be too late."""
         if not call.retryable:
             return None
-        seconds = max(call.retry_after or 0, min(60, 2.0**self.conversation.errors))
+        failures = self.burst[-1].decisions.filter(outcome=Decision.Outcome.FAILED)
+        seconds = max(call.retry_after or 0, min(60, 2.0 ** failures.count()))
         until = timezone.now() + timedelta(seconds=seconds)
         oldest = timedelta(minutes=self.agent.oldest_answered)
         return until if until - self.burst[-1].sent_at < oldest else None
@@ -285,7 +286,7 @@ class Turn:
 
     def _wait(self, until: datetime, *decisions: Decision) -> datetime:
         with transaction.atomic():
-            fence(self.lease, errors=F("errors") + 1)
+            fence(self.lease)
             ledger.store(self.burst, decisions)
         return until
 

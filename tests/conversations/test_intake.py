@@ -180,7 +180,9 @@ class TestOurOwn:
         assert conversation.messages.get().author == "phone"
         assert not conversation.is_taken_over
 
-    @pytest.mark.parametrize("status", ["sending", "unknown", "queued", "failed"])
+    @pytest.mark.parametrize(
+        "status", ["sending", "unknown", "queued", "failed", "dropped"]
+    )
     def test_an_echo_is_the_witness_of_a_send(self, status):
         conversation = make_conversation()
         ours = make_outbound(

@@ -294,6 +294,11 @@ class TestJustBeforeSending:
                 id="turned off here",
             ),
             pytest.param(
+                lambda question: Conversation.objects.update(mode="shadow"),
+                "paused",
+                id="put into shadow",
+            ),
+            pytest.param(
                 lambda question: intake.receive(
                     [MessageDeleted(INSTANCE, question.whatsapp_id)]
                 ),

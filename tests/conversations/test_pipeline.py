@@ -295,6 +295,20 @@ class TestFailures:
 
         assert outcomes() == ["replied"]
 
+    def test_a_burst_stays_together_however_often_the_model_fails(
+        self, bridge, model, work
+    ):
+        model.write_error = self.RETRYABLE
+        conversation = receive(incoming("one"), incoming("two"))
+        for _ in range(4):
+            work(conversation)
+
+        model.write_error = {}
+        work(conversation)
+
+        assert len(bridge.sent) == 1
+        assert model.write.call_args.args[1] == [1, 2]
+
     def test_step_one_is_not_asked_again_for_it(self, bridge, model, work):
         model.write_error = self.RETRYABLE
         conversation = receive(in_group())

@@ -9,7 +9,7 @@ import time
 _PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -41,7 +41,7 @@ class Supervisor:
 
     def _start(self, name: str) -> None:
         self._running[name] = subprocess.Popen(
-            self._commands[name], start_new_session=True, preexec_fn=_die_with_parent
+            self._commands[name], start_new_session=True, preexec_fn=die_with_parent
         )
 
     def _stop(self, signum: int, frame: object) -> None:

@@ -85,7 +85,7 @@ def bubble(bridge: "Bridge", instance: Instance, message: Message) -> dict:
         "edited": message.edited,
         "deleted": message.deleted,
         "quoted": quoted
-        and {"name": _name(bridge, quoted), "text": _readable(bridge, quoted)},
+        and {"name": _name(bridge, quoted), "text": _gist(bridge, quoted)},
         "reactions": list(message.reactions.values()),
     }
 
@@ -94,6 +94,11 @@ def _name(bridge: "Bridge", message: Message) -> str:
     if message.sender:
         return bridge.world.people[message.sender].name
     return "Agent" if message.origin == "api" else "Phone's owner"
+
+
+def _gist(bridge: "Bridge", message: Message) -> str:
+    kind = KINDS.get(message.data["messageType"], "")
+    return _readable(bridge, message) or kind.capitalize()
 
 
 def _readable(bridge: "Bridge", message: Message) -> str:

@@ -1,39 +1,49 @@
 PYTHON ?= python3
 BIN = .venv/bin
+PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: install run test lint format bench torture
+.PHONY: run test lint format bench torture
 
-install: .venv/installed
-
-.venv/installed: requirements.txt requirements-dev.txt
+.venv:
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+
+# What running takes, and what developing takes besides.
+.venv/run: requirements.txt | .venv
+	$(PIP) -r requirements.txt
+	touch $@
+
+.venv/dev: requirements.txt requirements-dev.txt | .venv
+	$(PIP) -r requirements-dev.txt
+	touch $@ .venv/run
+
+.venv/bench: requirements-bench.txt .venv/dev
+	$(PIP) -r requirements-bench.txt
 	touch $@
 
 # The secrets of this installation, made once.
-.env: | install
+.env: | .venv
 	@umask 077 && $(BIN)/python -c 'import secrets as s; print("SECRET_KEY=%s\nWEBHOOK_SECRET=%s\nADMIN_PASSWORD=%s" % (s.token_urlsafe(50), s.token_urlsafe(32), s.token_urlsafe(9)))' > .env
 
-run: install .env
+run: .venv/run .env
 	$(BIN)/python manage.py setup
 	$(BIN)/python manage.py run
 
-test: install
+test: .venv/dev
 	$(BIN)/pytest -n 2 $(ARGS)
 
-lint: install
+lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	git ls-files -z '*.html' | xargs -0 -r $(BIN)/djade --check --target-version 5.2
 	DEBUG=1 $(BIN)/python manage.py makemigrations --check --dry-run
 
-format: install
+format: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	git ls-files -z '*.html' | xargs -0 -r $(BIN)/djade --target-version 5.2
 
-bench: install
+bench: .venv/bench
 	$(BIN)/python -m bench
 
-torture: install
+torture: .venv/dev
 	$(BIN)/python -m bench.torture

@@ -93,6 +93,7 @@ class InstanceAdmin(admin.ModelAdmin):
                 "actions": ACTIONS,
                 "show_save": False,
                 "show_save_and_continue": False,
+                "show_save_and_add_another": False,
             }
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -27,12 +27,7 @@ class Entry:
 
     @property
     def author(self) -> str:
-        message = self.message
-        if message.is_inbound:
-            return str(message.sender or "Unknown")
-        if message.author == Message.Author.STAFF:
-            return str(message.staff or "Staff")
-        return message.get_author_display()
+        return author(self.message)
 
     @property
     def approved_by(self) -> str:
@@ -91,6 +86,14 @@ def history(
         before=shown[0].pk if len(found) > PAGE else None,
         is_latest=is_latest,
     )
+
+
+def author(message: Message) -> str:
+    if message.is_inbound:
+        return str(message.sender or "Unknown")
+    if message.author == Message.Author.STAFF:
+        return str(message.staff or "Staff")
+    return message.get_author_display()
 
 
 def _with_decisions(messages, with_prompts: bool):

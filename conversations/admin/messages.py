@@ -1,11 +1,14 @@
 from datetime import datetime
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.text import Truncator
 
+from conversations.admin.history import author
 from conversations.models import Conversation, Message
 from llm.admin_records import RecordAdmin, SinceFilter
 
@@ -29,8 +32,7 @@ class MessageAdmin(RecordAdmin):
         "who",
         "kind",
         "start",
-        "outcome",
-        "status",
+        "fate",
     )
     list_filter = (
         MessageSinceFilter,
@@ -66,25 +68,29 @@ class MessageAdmin(RecordAdmin):
             "Replies to",
             {"fields": ("quoted_id", "quoted_sender", "quote", "mentions")},
         ),
-        ("Inbound", {"fields": ("outcome", "reason", "chain")}),
-        (
-            "Outbound",
-            {
-                "fields": (
-                    "status",
-                    "part",
-                    "staff",
-                    "decision",
-                    "attempts",
-                    "attempted_at",
-                    "error",
-                )
-            },
-        ),
+    )
+    inbound = ("Inbound", {"fields": ("outcome", "reason", "chain")})
+    outbound = (
+        "Outbound",
+        {
+            "fields": (
+                "status",
+                "part",
+                "staff",
+                "decision",
+                "attempts",
+                "attempted_at",
+                "error",
+            )
+        },
     )
 
     class Media:
         css = {"all": ["admin/agent.css"]}
+
+    def get_fieldsets(self, request: HttpRequest, obj: Message | None = None) -> Any:
+        is_inbound = obj is None or obj.is_inbound
+        return (*self.fieldsets, self.inbound if is_inbound else self.outbound)
 
     @admin.display(description="conversation")
     def about(self, message: Message) -> str:
@@ -92,7 +98,13 @@ class MessageAdmin(RecordAdmin):
 
     @admin.display(description="from", empty_value="")
     def who(self, message: Message) -> str:
-        return format_html("<bdi>{}</bdi>", message.sender or message.staff or "")
+        return format_html("<bdi>{}</bdi>", author(message))
+
+    @admin.display(description="outcome or status")
+    def fate(self, message: Message) -> str:
+        if message.is_inbound:
+            return message.get_outcome_display()
+        return message.get_status_display()
 
     @admin.display(description="text", empty_value="")
     def start(self, message: Message) -> str:

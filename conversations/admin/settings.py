@@ -60,11 +60,16 @@ class AgentSettingsAdmin(admin.ModelAdmin):
             {
                 "description": "Their addresses and keys are set in the environment.",
                 "fields": (
-                    ("relevance_provider", "relevance_model", "relevance_timeout"),
+                    "relevance_provider",
+                    "relevance_model",
+                    "relevance_timeout",
                     ("relevance_price_in", "relevance_price_out"),
-                    ("response_provider", "response_model", "response_timeout"),
+                    "response_provider",
+                    "response_model",
+                    "response_timeout",
                     ("response_price_in", "response_price_out"),
-                    ("response_max_tokens", "temperature"),
+                    "response_max_tokens",
+                    "temperature",
                 ),
             },
         ),
@@ -73,9 +78,12 @@ class AgentSettingsAdmin(admin.ModelAdmin):
             {
                 "fields": (
                     "unprompted_gap",
-                    ("unprompted_per_hour", "unprompted_per_day"),
-                    ("replies_per_minute", "replies_per_hour"),
-                    ("daily_spend_limit", "daily_call_limit"),
+                    "unprompted_per_hour",
+                    "unprompted_per_day",
+                    "replies_per_minute",
+                    "replies_per_hour",
+                    "daily_spend_limit",
+                    "daily_call_limit",
                 )
             },
         ),

@@ -4,15 +4,15 @@ PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
 .PHONY: run test lint format bench torture
 
-.venv:
+.venv/bin/pip:
 	$(PYTHON) -m venv .venv
 
 # What running takes, and what developing takes besides.
-.venv/run: requirements.txt | .venv
+.venv/run: requirements.txt | .venv/bin/pip
 	$(PIP) -r requirements.txt
 	touch $@
 
-.venv/dev: requirements.txt requirements-dev.txt | .venv
+.venv/dev: requirements.txt requirements-dev.txt | .venv/bin/pip
 	$(PIP) -r requirements-dev.txt
 	touch $@ .venv/run
 
@@ -21,7 +21,7 @@ PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 	touch $@
 
 # The secrets of this installation, made once.
-.env: | .venv
+.env: | .venv/bin/pip
 	@umask 077 && $(BIN)/python -c 'import secrets as s; print("SECRET_KEY=%s\nWEBHOOK_SECRET=%s\nADMIN_PASSWORD=%s" % (s.token_urlsafe(50), s.token_urlsafe(32), s.token_urlsafe(9)))' > .env
 
 run: .venv/run .env
@@ -30,6 +30,9 @@ run: .venv/run .env
 
 test: .venv/dev
 	$(BIN)/pytest -n 2 $(ARGS)
+ifdef TEST_POSTGRES_URL
+	DATABASE_URL=$(TEST_POSTGRES_URL) $(BIN)/pytest -n 2 -m "not slow and not browser and not sqlite" $(ARGS)
+endif
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -5,7 +5,7 @@ import time
 import jwt
 import pytest
 from django.apps import apps
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError
 from django.http.request import UnreadablePostError
 from django.test import RequestFactory
 from django.urls import reverse
@@ -470,9 +470,8 @@ def test_a_flood_of_connection_updates_touches_the_database_once(
             assert deliver(recorded.load(CONNECTING)).json() == {"status": "ok"}
 
 
+@pytest.mark.sqlite
 def test_the_lock_of_sqlite_is_free_after_a_failure(deliver, monkeypatch):
-    if connection.vendor != "sqlite":
-        pytest.skip("only SQLite needs the lock")
     with monkeypatch.context() as broken:
         broken.setattr(intake, "receive", lambda events: 1 / 0)
         deliver(recorded.load(TEXT))

@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
@@ -77,6 +76,6 @@ def test_migrations_are_complete():
 
 
 @pytest.mark.django_db
-@pytest.mark.skipif(not settings.IS_SQLITE, reason="about SQLite")
+@pytest.mark.sqlite
 def test_transactions_take_the_write_lock_up_front():
     assert connection.transaction_mode == "IMMEDIATE"

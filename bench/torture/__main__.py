@@ -1,0 +1,93 @@
+"""Prove that nothing is lost and nothing is said twice, whatever is killed.
+
+Web, worker, their supervisor, a bridge and a model run as real processes and sockets;
+any process is killed or frozen at random while people write. Then what people saw is
+compared with what they should have seen. Two controls must fail: one that sends again
+without looking, and a stock qcluster.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import django
+
+
+def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.torture", description=__doc__
+    )
+    parser.add_argument("--conversations", type=int, default=200)
+    parser.add_argument(
+        "--messages", type=int, default=20, help="In each conversation."
+    )
+    parser.add_argument("--rate", type=float, default=25, help="Messages a second.")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--seconds-between-kills", type=float, nargs=2, default=[1.5, 3.0]
+    )
+    parser.add_argument(
+        "--patience", type=float, default=150, help="Seconds to settle at the end."
+    )
+    parser.add_argument(
+        "--control",
+        choices=["none", "blind", "qcluster"],
+        help="One run only: without, or with, what must make it fail.",
+    )
+    parser.add_argument("--short", action="store_true", help="40 conversations of 5.")
+    parser.add_argument("--database", default="", help="The URL of an empty database.")
+    options = parser.parse_args(arguments)
+    if options.short:
+        options.conversations, options.messages = 40, 5
+    return options
+
+
+def run_all(options: argparse.Namespace, arguments: list[str]) -> int:
+    """The run that must be OK, and the controls, which must not."""
+    runs = {"none": [], "blind": ["--short"], "qcluster": ["--short"]}
+    verdicts = {}
+    for control, extra in runs.items():
+        command = [sys.executable, "-m", "bench.torture", *arguments, *extra]
+        verdicts[control] = subprocess.run([*command, "--control", control]).returncode
+    is_proved = verdicts["none"] == 0 and verdicts["blind"] == verdicts["qcluster"] == 1
+    for control, code in verdicts.items():
+        name = "main run" if control == "none" else f"control {control}"
+        print(
+            f"{name:>18}: {'OK' if code == 0 else 'VIOLATIONS' if code == 1 else 'BROKEN'}"
+        )
+    print(f"{'':>18}  {'PROVED' if is_proved else 'NOT PROVED'}")
+    return 0 if is_proved else 1
+
+
+def run_one(options: argparse.Namespace) -> int:
+    options.control = "" if options.control == "none" else options.control
+    folder = Path(tempfile.mkdtemp(prefix="torture-"))
+    options.folder = folder
+    options.database = options.database or f"sqlite:///{folder / 'db.sqlite3'}"
+    os.environ.update(
+        SECRET_KEY="only-for-tests-" + "0" * 50,
+        DATABASE_URL=options.database,
+        SANDBOX="0",
+        DJANGO_SETTINGS_MODULE="whatsapp_agent.settings",
+        LOG_LEVEL="WARNING",
+    )
+    django.setup()
+    from bench.torture.report import show
+    from bench.torture.trial import Trial
+
+    trial = Trial(options)
+    verdict = trial.run()
+    show(trial, verdict)
+    return 0 if verdict else 1
+
+
+def main() -> int:
+    options = read_options()
+    return run_one(options) if options.control else run_all(options, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

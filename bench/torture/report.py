@@ -1,0 +1,78 @@
+"""The table at the end."""
+
+from collections import Counter
+
+from bench.torture.checker import Verdict
+from bench.torture.trial import Trial
+
+
+def show(trial: Trial, verdict: Verdict) -> None:
+    print()
+    for name, value in _lines(trial):
+        print(f"{name:>26}  {value}")
+    if verdict:
+        print(f"{'VERDICT':>26}  OK: nothing lost, nothing doubled, all in order")
+    else:
+        print(f"{'VERDICT':>26}  VIOLATIONS: {_counts(verdict.violations)}")
+    for example in verdict.examples:
+        print(f"{'':>26}  {example}")
+    print(flush=True)
+
+
+def _lines(trial: Trial) -> list[tuple[str, str]]:
+    log = trial.agent.log
+    traffic, bridge, killer = trial.traffic, trial.bridge, trial.killer
+    wanted = sum(line.is_wanted for one in trial.plot for line in one.lines)
+    latencies = [
+        at - traffic.acked_at[token]
+        for token, at in bridge.seen_at.items()
+        if token in traffic.acked_at
+    ]
+    replies = sum(len(bridge.replies(one.chat)) for one in trial.plot)
+    control = trial.options.control
+    return [
+        ("run", f"control {control}" if control else "main"),
+        ("database", trial.options.database.partition(":")[0]),
+        ("messages", f"{len(traffic.acked_at)}, {wanted} of them to be answered"),
+        ("conversations", str(len(trial.plot))),
+        ("replies that people saw", str(replies)),
+        ("acknowledged (s)", _quantiles(traffic.ack_seconds)),
+        ("webhooks tried again", str(traffic.retries)),
+        ("kills", f"{killer.kills.total()}: {_counts(killer.kills)}"),
+        (
+            "freezes of 6 to 12 s",
+            f"{killer.freezes.total()}: {_counts(killer.freezes)}",
+        ),
+        (
+            "restarts",
+            _counts({name: len(pids) - 1 for name, pids in killer.seen.items()}),
+        ),
+        ("faults of the bridge", _counts(bridge.faults)),
+        ("faults of the model", str(trial.model.faults)),
+        (
+            "looked up",
+            f"{log.count('was sent after all')} had been sent,"
+            f" {log.count('was not sent')} had not",
+        ),
+        ("reply after (s)", _quantiles(latencies)),
+        (
+            "seconds",
+            f"{trial.producing_seconds:.0f}, all settled {trial.all_seconds:.0f}",
+        ),
+        ("exit code", str(trial.exit_code)),
+        ("log", str(trial.folder / "log")),
+    ]
+
+
+def _counts(counts: dict[str, int] | Counter[str]) -> str:
+    return (
+        ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"
+    )
+
+
+def _quantiles(values: list[float]) -> str:
+    ordered = sorted(values)
+    if not ordered:
+        return "none"
+    p50, p99 = (ordered[int((len(ordered) - 1) * share)] for share in (0.5, 0.99))
+    return f"p50 {p50:.3f}, p99 {p99:.3f}, max {ordered[-1]:.3f}"

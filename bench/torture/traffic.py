@@ -1,0 +1,142 @@
+"""Delivers the messages as Evolution does: again until answered, twice, in any order."""
+
+import http.client
+import json
+import random
+import threading
+import time
+from urllib.parse import urlsplit
+
+from bench.torture.plot import Conversation, Line
+from evolution.sandbox.webhooks import jwt
+from tests.standins.bridge import StandIn
+
+THREADS = 16
+RETRY_SECONDS = 0.2
+TIMEOUT = 10
+TWICE = 0.05
+
+Webhook = tuple[str, dict[str, str], bytes]
+
+
+class Traffic:
+    """A burst is answered 200 as a whole before the conversation's next one is posted."""
+
+    def __init__(
+        self, bridge: StandIn, plot: list[Conversation], seed: int, rate: float
+    ) -> None:
+        self.bridge, self.plot, self.rate = bridge, plot, rate
+        self.acked_at: dict[str, float] = {}
+        self.ack_seconds: list[float] = []
+        self.refused: list[str] = []
+        self.retries = 0
+        self._basket = threading.local()
+        self._plain = bridge.deliver
+        bridge.deliver = self._catch
+        self._started_at = time.time()
+        self._threads = [
+            threading.Thread(
+                target=self._produce,
+                args=(plot[n::THREADS], random.Random(seed * 1000 + n)),
+                daemon=True,
+            )
+            for n in range(THREADS)
+        ]
+
+    def run(self) -> None:
+        for thread in self._threads:
+            thread.start()
+        for thread in self._threads:
+            thread.join()
+
+    def _catch(self, url: str, headers: dict[str, str], body: bytes) -> None:
+        basket = getattr(self._basket, "webhooks", None)
+        if basket is None:
+            self._plain(url, headers, body)
+        else:
+            basket.append((url, headers, body))
+
+    def _produce(self, plot: list[Conversation], rnd: random.Random) -> None:
+        poster = Poster(self)
+        rounds = max((len(one.bursts) for one in plot), default=0)
+        for turn in range(rounds):
+            for conversation in plot:
+                if turn < len(conversation.bursts):
+                    burst = conversation.bursts[turn]
+                    self._post_burst(poster, conversation, burst, rnd)
+                    time.sleep(rnd.expovariate(self.rate / THREADS / len(burst)))
+
+    def _post_burst(
+        self,
+        poster: "Poster",
+        conversation: Conversation,
+        burst: list[Line],
+        rnd: random.Random,
+    ) -> None:
+        posts = [(self._write(conversation, line), line.token) for line in burst]
+        posts += [post for post in posts if rnd.random() < TWICE]
+        rnd.shuffle(posts)
+        for webhook, token in posts:
+            poster.post(webhook, token)
+
+    def _write(self, conversation: Conversation, line: Line) -> Webhook:
+        """Write at the phone, and keep back what the bridge would deliver."""
+        self._basket.webhooks = []
+        total = len(conversation.lines)
+        self.bridge.write(
+            line.sender,
+            line.text,
+            conversation.group,
+            # A second each, so that WhatsApp's own order is known.
+            sent_at=self._started_at - total + line.number,
+        )
+        webhooks, self._basket.webhooks = self._basket.webhooks, None
+        for webhook in webhooks:
+            if json.loads(webhook[2])["event"] == "messages.upsert":
+                return webhook
+        raise RuntimeError("The bridge emitted no messages.upsert")
+
+
+class Poster:
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic = traffic
+        self._connection: http.client.HTTPConnection | None = None
+
+    def post(self, webhook: Webhook, token: str) -> None:
+        traffic = self._traffic
+        while True:
+            started = time.perf_counter()
+            status = self._try(webhook)
+            if status == 200:
+                traffic.ack_seconds.append(time.perf_counter() - started)
+                traffic.acked_at.setdefault(token, time.time())
+                return
+            if 400 <= status < 500:
+                traffic.refused.append(f"{token}: {status}")
+                return
+            traffic.retries += 1
+            time.sleep(RETRY_SECONDS)
+
+    def _try(self, webhook: Webhook) -> int:
+        """The status, 0 without an answer."""
+        url, headers, body = webhook
+        parts = urlsplit(url)
+        headers = dict(headers)
+        signed = jwt(headers.pop("jwt_key"), time.time())
+        headers |= {
+            "Content-Type": "application/json",
+            "Authorization": f"Bearer {signed}",
+        }
+        try:
+            if self._connection is None:
+                self._connection = http.client.HTTPConnection(
+                    parts.netloc, timeout=TIMEOUT
+                )
+            self._connection.request("POST", parts.path, body, headers)
+            answer = self._connection.getresponse()
+            answer.read()
+            return answer.status
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            self._connection = None
+            return 0

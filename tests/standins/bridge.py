@@ -1,0 +1,157 @@
+"""The sandbox bridge with people to write, faults to suffer and a record to check."""
+
+import random
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable
+from typing import Any
+
+from evolution.sandbox import bodies, linking, people
+from evolution.sandbox.bridge import Answer, Bridge, Pace
+from evolution.sandbox.server import DROP, BridgeServer
+from evolution.sandbox.webhooks import Webhooks
+from evolution.sandbox.world import Instance, Message
+
+INSTANCE = "whatsapp-agent"
+API_KEY = "stand-in-key"
+FAULTS = ("500", "dropped", "lost", "late")
+# Retried sooner than Evolution does, so that no test waits for five seconds.
+WAITS = (0.2, 0.4) + (0.8,) * 60
+EVENTS = [
+    "MESSAGES_UPSERT",
+    "MESSAGES_UPDATE",
+    "MESSAGES_DELETE",
+    "SEND_MESSAGE",
+    "CONNECTION_UPDATE",
+]
+
+
+class StandIn(BridgeServer):
+    """A linked bridge. `plan` names what happens to the next sends to a chat.
+
+    500: refused, and not sent. dropped: closes the connection, and does not send.
+    lost: sends, and closes the connection. late: sends when the client has given up.
+    """
+
+    def __init__(
+        self,
+        webhook_url: str,
+        secret: str,
+        *,
+        send_timeout: float = 2,
+        deliver: Callable | None = None,
+    ) -> None:
+        self.webhooks = Webhooks(waits=WAITS, workers=8)
+        self.deliver = deliver or self.webhooks.deliver
+        bridge = Bridge(
+            lambda *call: self.deliver(*call),
+            api_key=API_KEY,
+            pace=Pace(link=0, receipt=0.1),
+        )
+        super().__init__(bridge)
+        bridge.url = self.url
+        self.send_timeout = send_timeout
+        self.plans: dict[str, deque[str]] = defaultdict(deque)
+        self.attempts: dict[str, int] = defaultdict(int)  # by chat
+        self._current = threading.local()
+        self.instance = self._link(webhook_url, secret)
+
+    def _link(self, webhook_url: str, secret: str) -> Instance:
+        hook = {"url": webhook_url, "headers": {"jwt_key": secret}, "events": EVENTS}
+        body = {"instanceName": INSTANCE, "integration": "WHATSAPP-BAILEYS"}
+        silent, self.deliver = self.deliver, lambda *call: None
+        self.bridge.handle(
+            "POST",
+            "/instance/create",
+            {**body, "qrcode": True, "webhook": hook},
+            API_KEY,
+        )
+        instance = self.bridge.world.instances[INSTANCE]
+        linking.scan(self.bridge, instance)
+        self.bridge.tick()
+        self.deliver = silent
+        return instance
+
+    def stop(self) -> None:
+        super().stop()
+        self.webhooks.stop()
+
+    # People
+
+    def person(self, name: str) -> str:
+        """The phone of a new person."""
+        with self.bridge.lock:
+            return people.add_person(self.bridge, name).phone
+
+    def group(self, name: str, members: list[str]) -> str:
+        with self.bridge.lock:
+            return people.add_group(self.bridge, name, members).jid
+
+    def write(self, sender: str, text: str, group: str = "", **fields: Any) -> Message:
+        with self.bridge.lock:
+            chat = group or f"{sender}@s.whatsapp.net"
+            return people.write(
+                self.bridge, self.instance, chat, text, sender=sender, **fields
+            )
+
+    def type_on_the_phone(self, chat: str, text: str) -> Message:
+        with self.bridge.lock:
+            return people.write(self.bridge, self.instance, chat, text)
+
+    def replies(self, chat: str) -> list[Message]:
+        """What people saw of the agent, in the order in which it left."""
+        with self.bridge.lock:
+            sent = [
+                message
+                for message in self.instance.messages.values()
+                if message.chat == chat and message.origin == "api"
+            ]
+        return sorted(sent, key=lambda message: message.number)
+
+    def texts(self, chat: str) -> list[str]:
+        return [
+            message.data["message"]["conversation"] for message in self.replies(chat)
+        ]
+
+    # Faults
+
+    def plan(self, chat: str, *faults: str) -> None:
+        self.plans[chat].extend(faults)
+
+    def fault_of(self, body: dict) -> str:
+        plan = self.plans[body["number"]]
+        return plan.popleft() if plan else ""
+
+    def before(self, method: str, path: str, body: Any) -> Answer | str | None:
+        self._current.fault = ""
+        if not path.startswith("/message/sendText/"):
+            return None
+        self.attempts[body["number"]] += 1
+        self._current.fault = fault = self.fault_of(body)
+        if fault == "500":
+            return 500, bodies.error(500, "The bridge stumbled")
+        if fault == "dropped":
+            return DROP
+        if fault == "late":
+            time.sleep(self.send_timeout + 0.5)
+        return None
+
+    def after(
+        self, method: str, path: str, body: Any, answer: Answer
+    ) -> Answer | str | None:
+        return DROP if self._current.fault in ("lost", "late") else None
+
+
+class Shuffler:
+    """Delivers every webhook twice and in any order, within a fraction of a second."""
+
+    def __init__(self, webhooks: Webhooks, seed: int = 1, within: float = 0.3) -> None:
+        self._webhooks, self._within = webhooks, within
+        self._random = random.Random(seed)
+
+    def deliver(self, url: str, headers: dict[str, str], body: bytes) -> None:
+        for _ in range(2):
+            wait = self._random.uniform(0, self._within)
+            call = (url, headers, body)
+            threading.Timer(wait, self._webhooks.deliver, call).start()

@@ -2,7 +2,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -17,10 +17,15 @@ class MessageSinceFilter(SinceFilter):
     field = "sent_at"
 
     def filter(self, queryset: QuerySet, since: datetime) -> QuerySet:
-        # Messages have an index by time only within their conversation.
-        return queryset.filter(
+        # Messages have an index by time only within their conversation; their keys
+        # rise with time as well.
+        recent = Message.objects.filter(
             conversation__last_message_at__gte=since, sent_at__gte=since
         )
+        oldest = recent.aggregate(pk=Min("pk"))["pk"]
+        if oldest is None:
+            return queryset.none()
+        return queryset.filter(pk__gte=oldest, sent_at__gte=since)
 
 
 @admin.register(Message)

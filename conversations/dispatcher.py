@@ -27,6 +27,7 @@ class Dispatcher(threading.Thread):
         self._slot = slot
         self._looked_at = time.monotonic()
         self._starving = 0
+        self._waiting: set[tuple] = set()
 
     @property
     def is_stuck(self) -> bool:
@@ -59,12 +60,15 @@ class Dispatcher(threading.Thread):
 
     def _is_starving(self) -> bool:
         moment = mailbox.now()
-        waiting = Conversation.objects.filter(
+        overdue = Conversation.objects.filter(
             mailbox.free_or_expired(moment),
             due_at__lt=moment - STUCK_AFTER,
             crashes__lt=mailbox.SUSPECT_AFTER,  # suspects wait for one another
-        )
-        if not waiting.exists():
+        ).order_by("due_at")
+        before = self._waiting
+        self._waiting = set(overdue.values_list("pk", "due_at")[:200])
+        # A backlog that is being worked off, however slowly, is no reason to start anew.
+        if not before or before - self._waiting:
             return False
         busy = Conversation.objects.filter(
             lease_owner=self._slot, lease_until__gt=moment

@@ -51,7 +51,6 @@ class ConversationAdmin(KeptAdmin):
         "title",
         "is_group",
         "mode",
-        "access",
         "standing_back",
         "last_message_at",
         "is_unanswered",

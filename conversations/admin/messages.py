@@ -2,7 +2,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Min, QuerySet
+from django.db.models import F, Min, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -22,7 +22,8 @@ class MessageSinceFilter(SinceFilter):
         recent = Message.objects.filter(
             conversation__last_message_at__gte=since, sent_at__gte=since
         )
-        oldest = recent.aggregate(pk=Min("pk"))["pk"]
+        # Of a bare MIN(id) SQLite would look for the least by walking up the keys.
+        oldest = recent.aggregate(pk=Min(F("pk") + 0))["pk"]
         if oldest is None:
             return queryset.none()
         return queryset.filter(pk__gte=oldest, sent_at__gte=since)
@@ -129,7 +130,11 @@ class MessageAdmin(RecordAdmin):
 
 
 def _text(text: str) -> str:
-    return format_html('<div class="text" dir="auto">{}</div>', text) if text else ""
+    return (
+        format_html('<div class="message-text" dir="auto">{}</div>', text)
+        if text
+        else ""
+    )
 
 
 def _link(conversation: Conversation) -> str:

@@ -254,7 +254,10 @@ class TestPage:
 
         assert response.status_code == 200
         assert "<script>alert" not in response.text
-        assert f'<div class="text" dir="auto">{escape(hostile)}</div>' in response.text
+        assert (
+            f'<div class="message-text" dir="auto">{escape(hostile)}</div>'
+            in response.text
+        )
 
     def test_costs_as_many_queries_with_many_messages(self, admin_client, conversation):
         def fill(count: int) -> None:

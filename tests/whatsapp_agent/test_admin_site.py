@@ -151,9 +151,9 @@ class TestDashboard:
         settings.LLM_PROVIDERS["openai"]["api_key"] = ""
         make_settings(response_provider="openai")
 
-        assert "OPENAI_API_KEY is not set" in admin_client.get(
-            reverse("admin:index")
-        ).text
+        assert (
+            "OPENAI_API_KEY is not set" in admin_client.get(reverse("admin:index")).text
+        )
 
     def test_shows_each_instance(self, admin_client):
         Instance.objects.create(name="spare", state="open")

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from conversations import gates, whatsapp
@@ -36,8 +36,10 @@ CLOCK_TOLERANCE = timedelta(seconds=10)
 def flush(lease: Lease) -> datetime | None:
     """Send everything in order. Return when to look again, or None when all is settled."""
     outbox = Message.objects.filter(conversation_id=lease.conversation_id).outbox()
-    outbox = outbox.select_related("conversation__contact", "decision")
-    while message := outbox.first():
+    whole = Message.objects.select_related("conversation", "decision")
+    # Mostly there is nothing: ask for as little as possible.
+    while pk := outbox.values_list("pk", flat=True).first():
+        message = whole.get(pk=pk)
         step = _deliver if message.status == Status.QUEUED else _reconcile
         if until := step(lease, message):
             return until
@@ -45,7 +47,10 @@ def flush(lease: Lease) -> datetime | None:
 
 
 def put(
-    conversation: Conversation, parts: list[str], quoted_id: str = "", **fields
+    conversation: Conversation,
+    parts: list[str],
+    quoted: Message | None = None,
+    **fields,
 ) -> None:
     """Store the parts of one text, to be sent in this order. The first one quotes."""
     moment = timezone.now()
@@ -56,7 +61,8 @@ def put(
             text=text,
             part=part,
             sent_at=moment,
-            quoted_id=quoted_id if part == 1 else "",
+            quoted_id=quoted.whatsapp_id if quoted and part == 1 else "",
+            quoted_text=quoted.text if quoted and part == 1 else "",
             **fields,
         )
         for part, text in enumerate(parts, 1)
@@ -135,7 +141,8 @@ def _deliver(lease: Lease, message: Message) -> datetime | None:
             _drop(message, *obstacle)
         return None
     message_id = message.whatsapp_id or _new_message_id(message)
-    _store_intent(lease, message, message_id)
+    if not _store_intent(lease, message, message_id):
+        return now() + _backoff(message.attempts)
     return _send(message, message_id)
 
 
@@ -146,12 +153,13 @@ def _new_message_id(message: Message) -> str:
         return ""
 
 
-def _store_intent(lease: Lease, message: Message, message_id: str) -> None:
-    stored_at = time.monotonic()
+def _store_intent(lease: Lease, message: Message, message_id: str) -> bool:
+    """Commit that the message is about to leave; return whether it still may."""
     message.attempt = uuid.uuid4().hex
-    message.attempted_at = now()
     with transaction.atomic():
         fence(lease)
+        # Only now: waiting for the others' transactions is no reason not to send.
+        message.attempted_at, stored_at = now(), time.monotonic()
         queued = Message.objects.filter(pk=message.pk, status=Status.QUEUED)
         if not queued.update(
             status=Status.SENDING,
@@ -163,8 +171,18 @@ def _store_intent(lease: Lease, message: Message, message_id: str) -> None:
         ):
             raise LeaseLost
     message.attempts += 1
-    if not lease.is_fresh or time.monotonic() - stored_at > SEND_WITHIN:
-        raise LeaseLost  # leave it to whoever looks it up
+    if lease.is_fresh and time.monotonic() - stored_at <= SEND_WITHIN:
+        return True
+    # It did not leave and will not, so the bridge need not be asked.
+    _mine(message).update(status=Status.QUEUED, error="There was no time to send it")
+    return False
+
+
+def _mine(message: Message) -> QuerySet[Message]:
+    """The message, as long as nobody else has taken it up."""
+    return Message.objects.filter(
+        pk=message.pk, attempt=message.attempt, status=Status.SENDING
+    )
 
 
 def _send(message: Message, message_id: str) -> datetime | None:
@@ -198,9 +216,7 @@ def _quote(message: Message) -> Quote | None:
 
 def _not_sent(message: Message, error: BridgeError) -> datetime | None:
     logger.warning("Message %s: %s", message.pk, error)
-    mine = Message.objects.filter(
-        pk=message.pk, attempt=message.attempt, status=Status.SENDING
-    )
+    mine = _mine(message)
     if error.unknown:
         mine.update(status=Status.UNKNOWN, error=str(error)[:500])
         return message.attempted_at + timedelta(seconds=settings.RECONCILE_SECONDS)
@@ -223,10 +239,10 @@ def confirm(message: Message, whatsapp_id: str, status: str = Status.SENT) -> No
     """It left: by the bridge's answer, its echo, its record, or a receipt."""
     if message.status in (Status.DELIVERED, Status.READ) and status == Status.SENT:
         return
-    conversation = message.conversation
-    conversation.messages.filter(whatsapp_id=whatsapp_id).exclude(
-        pk=message.pk
-    ).delete()
+    same = message.conversation.messages.filter(whatsapp_id=whatsapp_id)
+    echoes = same.exclude(pk=message.pk)
+    if echoes.exists():  # asked first, since a deletion reads much, mostly for nothing
+        echoes.delete()
     Message.objects.filter(pk=message.pk).exclude(
         status__in=[Status.DELIVERED, Status.READ] if status == Status.SENT else []
     ).update(status=status, whatsapp_id=whatsapp_id, error="")
@@ -288,8 +304,7 @@ def _obstacle(message: Message) -> tuple[str, str] | None:
     """Why a reply of the agent must not be sent any more, as outcome and reason."""
     if message.author != Message.Author.AGENT or message.staff_id:
         return None  # a person wrote or approved it
-    conversation = Conversation.objects.get(pk=message.conversation_id)
-    agent = AgentSettings.load()
+    conversation, agent = message.conversation, AgentSettings.load()
     if silence := gates.stood_back(agent, conversation):
         return silence
     if conversation.mode != Mode.LIVE:

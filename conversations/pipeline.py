@@ -61,7 +61,9 @@ def work(conversation_id: int, owner: str) -> None:
 
 def _work(lease: Lease) -> None:
     for _ in range(ROUNDS):
-        if until := outbox.flush(lease) or _judge_next(lease):
+        # What was left is sent first, and what is written now at once.
+        steps = (outbox.flush, _judge_next, outbox.flush)
+        if until := next(filter(None, (step(lease) for step in steps)), None):
             return park(lease, until)
         if release(lease):
             return None
@@ -318,10 +320,10 @@ class Turn:
                 author=Message.Author.AGENT,
                 status=Message.Status.DRAFT if is_draft else Message.Status.QUEUED,
                 decision=written,
-                quoted_id=self._quoted_id,
+                quoted=self._quoted,
             )
 
     @property
-    def _quoted_id(self) -> str:
+    def _quoted(self) -> Message | None:
         is_quoted = self.conversation.is_group and self.agent.quote_in_groups
-        return self.burst[-1].whatsapp_id if is_quoted else ""
+        return self.burst[-1] if is_quoted else None

@@ -62,7 +62,7 @@ def approve(draft: Message, staff: AbstractBaseUser, text: str | None = None) ->
             status=Status.QUEUED,
             staff=staff,
             decision_id=draft.decision_id,
-            quoted_id=draft.quoted_id,
+            quoted=_quoted(draft),
         )
     _asked(draft).update(outcome=Outcome.REPLYING, reason=f"Approved by {staff}"[:300])
     mailbox.ring(draft.conversation_id)
@@ -136,6 +136,12 @@ def _parts(draft: Message):
     if draft.decision_id is None or not parts.exists():
         raise NotPossible("This draft has been dealt with.")
     return parts
+
+
+def _quoted(draft: Message) -> Message | None:
+    if not draft.quoted_id:
+        return None
+    return draft.conversation.messages.filter(whatsapp_id=draft.quoted_id).first()
 
 
 def _asked(message: Message):

@@ -17,15 +17,23 @@ PEOPLE = {
 GROUP_JID = "120363000000000101@g.us"
 # Seconds after the link, who, what. The last line goes to the agent alone.
 SCRIPT = [
-    (2, "Ana", "Morning! The cabin is booked, Friday to Sunday 🎉"),
-    (3.5, "Bruno", "Brilliant, thanks Ana"),
-    (5, "Chen", "I'll bring the big cooler and some board games"),
-    (6.5, "Dora", "Does anyone know what time the last train leaves on Friday?"),
-    (10, "Bruno", "😂 let's hope later than last year"),
-    (12, "Chen", "@assistant what should we pack for two days in the mountains?"),
-    (15, "Ana", "Good thinking. See you all at the station!"),
+    (1, "Ana", "Morning! The cabin is booked, Friday to Sunday 🎉"),
+    (2, "Bruno", "Brilliant, thanks Ana"),
+    (3, "Chen", "I'll bring the big cooler and some board games"),
+    (4, "Dora", "Does anyone know when the last train leaves on Friday?"),
+    (16, "Bruno", "😂 later than last year, then"),
+    (18, "Chen", "@assistant what should we pack for two days in the mountains?"),
+    (24, "Ana", "Good thinking. See you all at the station!"),
 ]
-DIRECT = (17, "Dora", "Hi! Can you remind me what I should bring on Friday?")
+DIRECT = (20, "Dora", "Hi! Who are you, and what can you do?")
+# What the agent is told about the group, so that it has something to say.
+FACTS = (
+    "The group travels to a mountain cabin from Friday to Sunday. "
+    "The last train leaves on Friday at 21:40 from platform 4. "
+    "For two days in the mountains, pack warm clothes, a rain jacket, good boots and a "
+    "head torch. "
+    "The cabin has six beds, a kitchen and a fireplace."
+)
 
 
 def populate(bridge: "Bridge") -> None:

@@ -4,7 +4,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from conversations.models import Conversation, Mode
-from evolution.sandbox.demo import GROUP_JID
+from evolution.sandbox.demo import FACTS, GROUP_JID
 from whatsapp_agent import env
 
 
@@ -32,5 +32,5 @@ class Command(BaseCommand):
         Conversation.objects.get_or_create(
             instance=settings.EVOLUTION_INSTANCE,
             jid=GROUP_JID,
-            defaults={"is_group": True, "mode": Mode.LIVE},
+            defaults={"is_group": True, "mode": Mode.LIVE, "instructions": FACTS},
         )

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from conversations import contacts, outbox
 from conversations.mailbox import enqueue, make_due
-from conversations.models import AgentSettings, Conversation, Message
+from conversations.models import AgentSettings, Contact, Conversation, Message
 from conversations.whatsapp import (
     AddressesLearned,
     Event,
@@ -61,9 +61,10 @@ def receive(events: list[Event]) -> None:
 def receive_message(event: IncomingMessage) -> Message | None:
     """Store a message, or return None if it is already there."""
     sender = contacts.resolve(event.sender, event.sender_name)
-    conversation = _conversation(event)
+    conversation = _conversation(event, sender)
     stored = conversation.messages.filter(whatsapp_id=event.whatsapp_id)
-    if event.whatsapp_id and (known := stored.first()):
+    if event.whatsapp_id and stored.exists():
+        known = stored.get()
         if known.status in Message.UNSETTLED:
             outbox.confirm(known, event.whatsapp_id)
         return None
@@ -75,7 +76,7 @@ def receive_message(event: IncomingMessage) -> Message | None:
     return _store_inbound(event, conversation, sender)
 
 
-def _conversation(event: IncomingMessage) -> Conversation:
+def _conversation(event: IncomingMessage, sender: Contact | None) -> Conversation:
     """The conversation, locked: messages are stored one after the other."""
     conversations = Conversation.objects.select_for_update().filter(
         instance=event.instance
@@ -86,8 +87,10 @@ def _conversation(event: IncomingMessage) -> Conversation:
         if not group.name:
             enqueue("conversations.tasks.learn_group", group.pk)
         return group
-    name = "" if event.from_me else event.sender_name
-    contact = contacts.resolve(event.chat, name)
+    contact = sender
+    if event.chat != event.sender:
+        name = "" if event.from_me else event.sender_name
+        contact = contacts.resolve(event.chat, name)
     found = conversations.filter(contact=contact).first()
     return found or _start(event, contact.phone_jid or contact.lid, contact)
 

@@ -67,13 +67,13 @@ def rule(
 
 
 def store(burst: list[Message], decisions: tuple[Decision, ...]) -> None:
+    new = Decision.objects.bulk_create(one for one in decisions if one.pk is None)
     link = Decision.messages.through
-    for one in decisions:
-        if one.pk is None:
-            one.save(force_insert=True)
-            link.objects.bulk_create(
-                link(decision_id=one.pk, message_id=message.pk) for message in burst
-            )
+    link.objects.bulk_create(
+        link(decision_id=one.pk, message_id=message.pk)
+        for one in new
+        for message in burst
+    )
 
 
 def spent(agent: AgentSettings, conversation: Conversation) -> Spent:

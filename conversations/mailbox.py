@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django_q.conf import Conf
 from django_q.models import OrmQ
@@ -34,8 +34,9 @@ SUSPECT_AFTER = 3
 GUILTY_AFTER = 7
 # A wake-up that brought nothing after so many seconds was lost.
 WAKE_UP_TIMEOUT = timedelta(seconds=2)
-# With more wake-ups waiting than this, further ones would only pile up.
-QUEUE_LIMIT = 500
+# While more wake-ups wait than this, none was lost: the worker is behind, and further
+# ones would only keep it from its work.
+QUEUE_LIMIT = 20
 
 
 class LeaseLost(Exception):
@@ -46,6 +47,7 @@ class LeaseLost(Exception):
 class Lease:
     conversation_id: int
     token: str
+    is_quarantined: bool = False
     renewed: float = field(default_factory=time.monotonic)
 
     @property
@@ -123,18 +125,22 @@ def free_or_expired(moment: datetime) -> Q:
 def wake_due() -> int:
     """Wake what is due and was not woken, or whose wake-up was lost. Return how many."""
     moment = now()
-    if Conf.ORM and OrmQ.objects.filter(lock__lte=timezone.now()).count() > QUEUE_LIMIT:
-        return 0
     asleep = Q(wake_at=None) | Q(wake_at__lt=moment - WAKE_UP_TIMEOUT)
     due = Conversation.objects.filter(
         free_or_expired(moment), asleep, due_at__lte=moment
     ).order_by("due_at")
     ids = list(due.values_list("pk", flat=True)[:200])
+    if ids and Conf.ORM and _waiting() > QUEUE_LIMIT:
+        return 0
     for pk in ids:
         with transaction.atomic():
             if Conversation.objects.filter(asleep, pk=pk).update(wake_at=moment):
                 enqueue("conversations.tasks.process", pk)
     return len(ids)
+
+
+def _waiting() -> int:
+    return OrmQ.objects.filter(lock__lte=timezone.now()).count()
 
 
 # Leases
@@ -144,27 +150,29 @@ def claim(conversation_id: int, owner: str) -> Lease | None:
     """Take the lease if there is work due and nobody holds it."""
     token = uuid.uuid4().hex
     moment = now()
-    crashes = (
-        Conversation.objects.filter(pk=conversation_id)
-        .values_list("crashes", flat=True)
-        .first()
-    )
-    if crashes is None:
-        return None
-    if crashes >= SUSPECT_AFTER and not _enter_quarantine(token, owner):
-        return None
-    claimed = Conversation.objects.filter(
+    due = Conversation.objects.filter(
         free_or_expired(moment), pk=conversation_id, due_at__lte=moment
-    ).update(
-        lease_token=token,
-        lease_until=lease_end(),
-        lease_owner=owner,
-        crashes=F("crashes") + 1,
     )
-    if claimed:
+    if _take(due.filter(crashes__lt=SUSPECT_AFTER), token, owner):
         return Lease(conversation_id, token)
+    suspect = due.filter(crashes__gte=SUSPECT_AFTER)
+    if not (suspect.exists() and _enter_quarantine(token, owner)):
+        return None
+    if _take(suspect, token, owner):
+        return Lease(conversation_id, token, is_quarantined=True)
     _leave_quarantine(token)
     return None
+
+
+def _take(conversations: QuerySet[Conversation], token: str, owner: str) -> bool:
+    return bool(
+        conversations.update(
+            lease_token=token,
+            lease_until=lease_end(),
+            lease_owner=owner,
+            crashes=F("crashes") + 1,
+        )
+    )
 
 
 def fence(lease: Lease, **updates) -> None:
@@ -172,9 +180,10 @@ def fence(lease: Lease, **updates) -> None:
     held = Conversation.objects.filter(
         pk=lease.conversation_id, lease_token=lease.token
     )
+    begun_at = time.monotonic()  # the update may have to wait, and the lease runs
     if not held.update(lease_until=lease_end(), **updates):
         raise LeaseLost
-    lease.renewed = time.monotonic()
+    lease.renewed = begun_at
 
 
 def park(lease: Lease, until: datetime, **updates) -> None:
@@ -271,7 +280,8 @@ class Heart(threading.Thread):
         finally:
             with self._lock:
                 del self._held[lease.token]
-            _leave_quarantine(lease.token)
+            if lease.is_quarantined:
+                _leave_quarantine(lease.token)
 
 
 _heart: Heart | None = None

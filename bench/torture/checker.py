@@ -8,7 +8,7 @@ from conversations.models import Conversation as Row, Message
 from tests.standins.bridge import StandIn
 
 FINAL = {True: "replied", False: "below_threshold"}
-SHOWN = 12
+SHOWN = 5  # of each kind
 
 
 @dataclass

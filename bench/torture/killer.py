@@ -8,7 +8,7 @@ from collections import Counter
 
 import psutil
 
-from tests.standins.agent import Agent
+from tests.standins.agent import Agent, wait_until
 
 ROLES = (
     ["worker process"] * 4
@@ -18,6 +18,9 @@ ROLES = (
 FROZEN = ["worker process"] * 3 + ["sentinel", "pusher", "web process"]
 FREEZES = 0.25  # of all interventions
 FREEZE_SECONDS = (6.0, 12.0)  # the lease is shorter than that
+# Mostly what is killed is at work; sometimes it is just starting.
+AT_WORK = 0.75
+STARTING_SECONDS = 10
 
 
 class Killer(threading.Thread):
@@ -41,6 +44,8 @@ class Killer(threading.Thread):
 
     def run(self) -> None:
         while not self._stopped.wait(self._rnd.uniform(*self._between)):
+            if self._rnd.random() < AT_WORK:
+                wait_until(self._may_go_on, STARTING_SECONDS)
             try:
                 self._look()
                 self._intervene()
@@ -53,6 +58,9 @@ class Killer(threading.Thread):
         self.join()
         for thaw in self._thaws:
             thaw.join()
+
+    def _may_go_on(self) -> bool:
+        return self._stopped.is_set() or self._agent.is_up()
 
     def _look(self) -> None:
         for role, process in {**self._agent.web(), **self._agent.members()}.items():

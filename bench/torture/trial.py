@@ -31,15 +31,16 @@ BRIDGE_FAULTS = 0.08
 class FaultyBridge(StandIn):
     """Fails now and then, and notes when people saw which reply."""
 
-    def __init__(self, *args: Any, seed: int, **options: Any) -> None:
+    def __init__(self, *args: Any, seed: int, share: float, **options: Any) -> None:
         super().__init__(*args, **options)
+        self._share = share  # of the sends, those that fail
         self.seen_at: dict[str, float] = {}
         self.faults = dict.fromkeys(FAULTS, 0)
         self._random, self._lock = random.Random(seed), threading.Lock()
 
     def fault_of(self, body: dict) -> str:
         with self._lock:
-            if self._random.random() >= BRIDGE_FAULTS:
+            if self._random.random() >= self._share:
                 return ""
             fault = self._random.choice(FAULTS)
             self.faults[fault] += 1
@@ -84,6 +85,7 @@ class Trial:
             webhook_url(port),
             WEBHOOK_SECRET,
             seed=options.seed,
+            share=0.3 if options.control == "blind" else BRIDGE_FAULTS,
             send_timeout=SEND_TIMEOUT,
         )
         self.model = FaultyModel(options.seed)

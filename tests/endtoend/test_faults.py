@@ -11,6 +11,7 @@ pytestmark = pytest.mark.slow
     "faults",
     [
         pytest.param(["lost"], id="the answer 201 is lost"),
+        pytest.param(["unseen"], id="the answer 201 and the webhook are lost"),
         pytest.param(["late"], id="the bridge sends after we gave up"),
         pytest.param(["dropped"], id="the bridge hangs up before it sends"),
         pytest.param(["500", "500"], id="the bridge refuses twice"),

@@ -15,7 +15,7 @@ from evolution.sandbox.world import Instance, Message
 
 INSTANCE = "whatsapp-agent"
 API_KEY = "stand-in-key"
-FAULTS = ("500", "dropped", "lost", "late")
+FAULTS = ("500", "dropped", "lost", "unseen", "late")
 # Retried sooner than Evolution does, so that no test waits for five seconds.
 WAITS = (0.2, 0.4) + (0.8,) * 60
 EVENTS = [
@@ -31,7 +31,8 @@ class StandIn(BridgeServer):
     """A linked bridge. `plan` names what happens to the next sends to a chat.
 
     500: refused, and not sent. dropped: closes the connection, and does not send.
-    lost: sends, and closes the connection. late: sends when the client has given up.
+    lost: sends, and closes the connection. unseen: the same, and no webhook tells of it.
+    late: sends when the client has given up.
     """
 
     def __init__(
@@ -44,8 +45,9 @@ class StandIn(BridgeServer):
     ) -> None:
         self.webhooks = Webhooks(waits=WAITS, workers=8)
         self.deliver = deliver or self.webhooks.deliver
+        self._current = threading.local()
         bridge = Bridge(
-            lambda *call: self.deliver(*call),
+            self._deliver,
             api_key=API_KEY,
             pace=Pace(link=0, receipt=0.1),
         )
@@ -54,7 +56,6 @@ class StandIn(BridgeServer):
         self.send_timeout = send_timeout
         self.plans: dict[str, deque[str]] = defaultdict(deque)
         self.attempts: dict[str, int] = defaultdict(int)  # by chat
-        self._current = threading.local()
         self.instance = self._link(webhook_url, secret)
 
     def _link(self, webhook_url: str, secret: str) -> Instance:
@@ -72,6 +73,10 @@ class StandIn(BridgeServer):
         self.bridge.tick()
         self.deliver = silent
         return instance
+
+    def _deliver(self, url: str, headers: dict[str, str], body: bytes) -> None:
+        if getattr(self._current, "fault", "") != "unseen":
+            self.deliver(url, headers, body)
 
     def stop(self) -> None:
         super().stop()
@@ -140,7 +145,7 @@ class StandIn(BridgeServer):
     def after(
         self, method: str, path: str, body: Any, answer: Answer
     ) -> Answer | str | None:
-        return DROP if self._current.fault in ("lost", "late") else None
+        return DROP if self._current.fault in ("lost", "unseen", "late") else None
 
 
 class Shuffler:

@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -22,14 +23,14 @@ class Pool:
         self._free = threading.BoundedSemaphore(size)
         self._threads = ThreadPoolExecutor(size, "conversation")
 
-    def submit(self, conversation_id: int) -> None:
+    def submit(self, work: Callable[[int], None], conversation_id: int) -> None:
         self._free.acquire()
-        self._threads.submit(self._run, conversation_id)
+        self._threads.submit(self._run, work, conversation_id)
 
-    def _run(self, conversation_id: int) -> None:
+    def _run(self, work: Callable[[int], None], conversation_id: int) -> None:
         try:
             close_old_connections()
-            pipeline.work(conversation_id, os.environ.get("WORKER_SLOT", ""))
+            work(conversation_id)
         except Exception:
             # Even the record of the fault failed, as without a database: the lease
             # runs out, and the dispatcher brings the conversation back.
@@ -49,14 +50,24 @@ def process(conversation_id: int) -> None:
 
     A slow model must not hold a process.
     """
-    _pool().submit(conversation_id)
+    _pool().submit(_work, conversation_id)
 
 
 def learn_group(conversation_id: int) -> None:
+    """Fetch a group's name and members, without holding up what is queued behind it."""
+    _pool().submit(_learn_group, conversation_id)
+
+
+def _work(conversation_id: int) -> None:
+    pipeline.work(conversation_id, os.environ.get("WORKER_SLOT", ""))
+
+
+def _learn_group(conversation_id: int) -> None:
     """Fetch a group's name, and which LID belongs to which phone number in it."""
-    group = Conversation.objects.filter(pk=conversation_id, is_group=True).first()
+    nameless = Conversation.objects.filter(is_group=True, name="")
+    group = nameless.filter(pk=conversation_id).first()
     if group is None:
-        return
+        return  # each message that came meanwhile has asked for it too
     try:
         info = whatsapp.provider().group_info(group.instance, group.jid)
     except whatsapp.BridgeError as error:

@@ -198,6 +198,8 @@ def _send(message: Message, message_id: str) -> datetime | None:
     except BridgeError as error:
         return _not_sent(message, error)
     with transaction.atomic():
+        # Its echo may be coming in at this very moment: one of the two waits here.
+        Conversation.objects.select_for_update().filter(pk=conversation.pk).first()
         confirm(message, sent_id)
     return None
 

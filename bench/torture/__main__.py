@@ -50,7 +50,7 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def run_all(options: argparse.Namespace, arguments: list[str]) -> int:
     """The run that must be OK, and the controls, which must not."""
-    smaller = ["--conversations", "100", "--messages", "5", "--patience", "45"]
+    smaller = ["--conversations", "60", "--messages", "5", "--patience", "45"]
     runs = {"none": [], "blind": smaller, "qcluster": smaller}
     verdicts = {}
     for control, extra in runs.items():

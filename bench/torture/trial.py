@@ -85,7 +85,7 @@ class Trial:
             webhook_url(port),
             WEBHOOK_SECRET,
             seed=options.seed,
-            share=0.3 if options.control == "blind" else BRIDGE_FAULTS,
+            share=0.4 if options.control == "blind" else BRIDGE_FAULTS,
             send_timeout=SEND_TIMEOUT,
         )
         self.model = FaultyModel(options.seed)

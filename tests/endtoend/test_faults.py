@@ -51,3 +51,13 @@ def test_a_model_that_talks_nonsense_in_the_first_step_is_no_reason_to_speak(
     message = stage.say(f"Whatever {token} p=90", group=True)
     assert stage.outcome(message) == "gate_failed"
     assert stage.bridge.texts(stage.group) == []
+
+
+def test_a_bridge_that_is_slow_to_tell_a_groups_name_holds_up_nobody(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(stage.bridge, "group_info_seconds", 8)
+    for _ in range(6):
+        stage.say("What shall we call ourselves? p=10", group=True)
+    message = stage.say("Hello #beside")
+    assert stage.outcome(message, 5) == "replied"

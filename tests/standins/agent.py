@@ -142,8 +142,14 @@ class Agent:
 
     def terminate(self, seconds: float = 30) -> int:
         """End it as systemd would; return the exit code."""
+        roles = {**self.web(), **self.members()}
         self._process.terminate()
-        return self._process.wait(seconds)
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired as error:
+            left = [role for role, process in roles.items() if _describe(process)]
+            states = [f"{role}: {_describe(roles[role])}" for role in left]
+            raise RuntimeError(f"After SIGTERM there are left {states}") from error
 
     def kill(self) -> None:
         """End every process at once."""
@@ -268,3 +274,12 @@ def _kill(process: psutil.Process) -> None:
         process.send_signal(signal.SIGKILL)
     except psutil.NoSuchProcess:
         pass
+
+
+def _describe(process: psutil.Process) -> str:
+    """What a process is doing, "" once it has ended."""
+    try:
+        wait = Path(f"/proc/{process.pid}/wchan").read_text()
+        return f"{process.pid} {process.status()} in {wait}, {process.num_threads()} threads"
+    except (psutil.NoSuchProcess, OSError):
+        return ""

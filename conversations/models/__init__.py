@@ -1,0 +1,25 @@
+"""Who said what, and what came of it."""
+
+from conversations.models.agent_settings import AgentSettings
+from conversations.models.conversation import (
+    FOREVER,
+    Access,
+    Contact,
+    Conversation,
+    Mode,
+)
+from conversations.models.message import Message, MessageQuerySet
+from conversations.models.worker import Quarantine, Worker
+
+__all__ = [
+    "FOREVER",
+    "Access",
+    "AgentSettings",
+    "Contact",
+    "Conversation",
+    "Message",
+    "MessageQuerySet",
+    "Mode",
+    "Quarantine",
+    "Worker",
+]

@@ -1,0 +1,159 @@
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.utils import timezone
+
+from conversations.models.conversation import Mode
+
+
+class AgentSettings(models.Model):
+    """The one row that staff steer the agent with. Secrets are never in it."""
+
+    class GroupPolicy(models.TextChoices):
+        JUDGED = "judged", "Where the model thinks that a reply is wanted"
+        ADDRESSED = "addressed", "Only when addressed"
+
+    class OnGateFailure(models.TextChoices):
+        SILENT = "silent", "Stay silent"
+        RETRY = "retry", "Try again later"
+
+    class Provider(models.TextChoices):
+        SCRIPTED = "scripted", "Scripted (no network)"
+        OPENAI = "openai", "OpenAI-compatible"
+        ANTHROPIC = "anthropic", "Anthropic"
+        TEMPLATE = "template", "Template (BrightWrapper)"
+
+    # Who answers
+    is_on = models.BooleanField("agent is on", default=True)
+    whatsapp_provider = models.CharField(
+        max_length=20, default="evolution", editable=False
+    )
+    bot_name = models.CharField("name", max_length=60, default="Assistant")
+    aliases = models.CharField(
+        max_length=300,
+        blank=True,
+        help_text="Other names it answers to, separated by commas.",
+    )
+    only_allowed = models.BooleanField(
+        default=False,
+        help_text="Answer only contacts and conversations marked as allowed.",
+    )
+    new_direct_mode = models.CharField(
+        "mode of new direct chats", max_length=10, choices=Mode, default=Mode.LIVE
+    )
+    new_group_mode = models.CharField(
+        "mode of new groups", max_length=10, choices=Mode, default=Mode.SHADOW
+    )
+
+    # When it replies
+    group_policy = models.CharField(
+        max_length=10, choices=GroupPolicy, default=GroupPolicy.JUDGED
+    )
+    threshold = models.FloatField(
+        default=0.6, help_text="0 to 1: reply when the probability is at or above it."
+    )
+    on_gate_failure = models.CharField(
+        max_length=10, choices=OnGateFailure, default=OnGateFailure.SILENT
+    )
+    direct_wait = models.FloatField(
+        default=1.5, help_text="Seconds of silence that end a burst in a direct chat."
+    )
+    group_wait = models.FloatField(default=5, help_text="The same in a group.")
+    longest_wait = models.FloatField(
+        default=12, help_text="Seconds after which a burst is judged in any case."
+    )
+    oldest_answered = models.PositiveIntegerField(
+        default=10,
+        help_text="Minutes; older messages are context, not a call to answer.",
+    )
+    takeover_minutes = models.PositiveIntegerField(
+        default=30, help_text="How long the agent stands back when a person writes."
+    )
+
+    # How it replies
+    instructions = models.TextField(
+        default="You are a friendly, helpful assistant. Answer briefly, in the language of the chat.",
+        help_text="Who it is, what it knows, how it writes.",
+    )
+    group_instructions = models.TextField(
+        blank=True,
+        help_text="When a reply is wanted in groups; given to the judging step.",
+    )
+    context_messages = models.PositiveIntegerField(default=20)
+    quote_in_groups = models.BooleanField(default=True)
+    show_typing = models.BooleanField(default=True)
+    mark_read = models.BooleanField(default=True)
+
+    # The models
+    relevance_provider = models.CharField(
+        max_length=20, choices=Provider, default=Provider.SCRIPTED
+    )
+    relevance_model = models.CharField(max_length=100, blank=True)
+    relevance_timeout = models.FloatField(
+        default=10, help_text="Seconds, retries included."
+    )
+    relevance_price_in = models.DecimalField(
+        max_digits=10, decimal_places=4, default=0, help_text="Per million tokens."
+    )
+    relevance_price_out = models.DecimalField(
+        max_digits=10, decimal_places=4, default=0, help_text="Per million tokens."
+    )
+    response_provider = models.CharField(
+        max_length=20, choices=Provider, default=Provider.SCRIPTED
+    )
+    response_model = models.CharField(max_length=100, blank=True)
+    response_timeout = models.FloatField(
+        default=45, help_text="Seconds, retries included."
+    )
+    response_price_in = models.DecimalField(
+        max_digits=10, decimal_places=4, default=0, help_text="Per million tokens."
+    )
+    response_price_out = models.DecimalField(
+        max_digits=10, decimal_places=4, default=0, help_text="Per million tokens."
+    )
+    response_max_tokens = models.PositiveIntegerField(default=800)
+    temperature = models.FloatField(default=0.5)
+
+    # Limits
+    unprompted_gap = models.FloatField(
+        default=2, help_text="Minutes between two unprompted replies in a group."
+    )
+    unprompted_per_hour = models.PositiveIntegerField(default=6)
+    unprompted_per_day = models.PositiveIntegerField(default=20)
+    replies_per_minute = models.PositiveIntegerField(
+        default=8, help_text="In one conversation; more looks like two bots talking."
+    )
+    replies_per_hour = models.PositiveIntegerField(default=60)
+    daily_spend_limit = models.DecimalField(
+        max_digits=10,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="For model calls, in the currency of the prices; empty: none.",
+    )
+    daily_call_limit = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Model calls a day; empty: no limit."
+    )
+
+    class Meta:
+        verbose_name = verbose_name_plural = "settings"
+
+    def __str__(self) -> str:
+        return "Settings"
+
+    @classmethod
+    def load(cls) -> "AgentSettings":
+        return cls.objects.get_or_create(pk=1)[0]
+
+    @property
+    def names(self) -> list[str]:
+        """The names that address the agent."""
+        return [
+            name
+            for part in [self.bot_name, *self.aliases.split(",")]
+            if (name := part.strip())
+        ]
+
+    @property
+    def oldest_answered_at(self) -> datetime:
+        return timezone.now() - timedelta(minutes=self.oldest_answered)

@@ -1,0 +1,157 @@
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from conversations import whatsapp
+from conversations.models.conversation import Contact, Conversation
+
+
+class MessageQuerySet(models.QuerySet):
+    def inbound(self) -> "MessageQuerySet":
+        return self.filter(direction=Message.Direction.IN)
+
+    def pending(self) -> "MessageQuerySet":
+        """Inbound messages without an outcome."""
+        return self.inbound().filter(outcome=Message.Outcome.PENDING)
+
+    def outbox(self) -> "MessageQuerySet":
+        """Outbound messages not yet settled, in the order to send them."""
+        return self.filter(status__in=Message.UNSETTLED).order_by("id")
+
+    def chronological(self) -> "MessageQuerySet":
+        return self.order_by("sent_at", "id")
+
+
+class Message(models.Model):
+    """One message, inbound or outbound, seen from us."""
+
+    class Direction(models.TextChoices):
+        IN = "in", "Inbound"
+        OUT = "out", "Outbound"
+
+    class Author(models.TextChoices):
+        CONTACT = "", "Contact"
+        AGENT = "agent", "Agent"
+        STAFF = "staff", "Staff"
+        PHONE = "phone", "Phone"  # or another program on the same bridge
+
+    class Outcome(models.TextChoices):
+        PENDING = "", "Pending"
+        REPLYING = "replying", "Replying"
+        REPLIED = "replied", "Replied"
+        DRAFTED = "drafted", "Drafted: waits for approval"
+        SHADOW = "shadow", "Shadow: a reply was wanted"
+        BELOW_THRESHOLD = "below_threshold", "Below threshold"
+        NOT_ADDRESSED = "not_addressed", "Not addressed"
+        FILTERED = "filtered", "Filtered"
+        PAUSED = "paused", "Paused"
+        TAKEN_OVER = "taken_over", "A person took over"
+        OVER_BUDGET = "over_budget", "Over budget"
+        TOO_OLD = "too_old", "Too old"
+        ANSWERED = "answered", "Answered meanwhile"
+        DISCARDED = "discarded", "Draft discarded"
+        GATE_FAILED = "gate_failed", "Gate failed"
+        RESPONSE_FAILED = "response_failed", "Response failed"
+        SEND_FAILED = "send_failed", "Send failed"
+
+    class Status(models.TextChoices):
+        NONE = "", "-"
+        DRAFT = "draft", "Draft"
+        QUEUED = "queued", "Queued"
+        SENDING = "sending", "Sending"
+        UNKNOWN = "unknown", "Unknown"
+        SENT = "sent", "Sent"
+        DELIVERED = "delivered", "Delivered"
+        READ = "read", "Read"
+        FAILED = "failed", "Failed"
+        DROPPED = "dropped", "Dropped"
+
+    UNSETTLED = [Status.QUEUED, Status.SENDING, Status.UNKNOWN]
+
+    conversation = models.ForeignKey(
+        Conversation, models.CASCADE, related_name="messages", db_index=False
+    )
+    direction = models.CharField(max_length=3, choices=Direction)
+    author = models.CharField(max_length=10, choices=Author, blank=True)
+    sender = models.ForeignKey(
+        Contact, models.PROTECT, null=True, blank=True, related_name="messages"
+    )
+    whatsapp_id = models.CharField("WhatsApp id", max_length=128, blank=True)
+    kind = models.CharField(
+        max_length=12,
+        choices=[(kind.value, kind.value) for kind in whatsapp.Kind],
+        default=whatsapp.Kind.TEXT.value,
+    )
+    text = models.TextField(blank=True)
+    media = models.JSONField(default=dict, blank=True)
+    quoted_id = models.CharField(max_length=128, blank=True)
+    quoted_sender = models.CharField(max_length=64, blank=True)
+    quoted_text = models.TextField(blank=True)
+    mentions = models.JSONField(default=list, blank=True)
+    sent_at = models.DateTimeField(help_text="By WhatsApp's clock.")
+    received_at = models.DateTimeField(default=timezone.now)
+    edited_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    # Inbound: what became of it.
+    outcome = models.CharField(max_length=16, choices=Outcome, blank=True)
+    reason = models.CharField(max_length=300, blank=True)
+
+    # Outbound: how far it got.
+    status = models.CharField(max_length=10, choices=Status, blank=True)
+    part = models.PositiveSmallIntegerField(default=1)
+    staff = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
+    decision = models.ForeignKey(
+        "llm.Decision", models.SET_NULL, null=True, blank=True, related_name="replies"
+    )
+    attempts = models.PositiveSmallIntegerField(default=0)
+    attempt = models.CharField(max_length=32, blank=True, editable=False)
+    attempted_at = models.DateTimeField(null=True, blank=True)
+    error = models.CharField(max_length=500, blank=True)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # Evolution delivers at least once. This makes it exactly once.
+            models.UniqueConstraint(
+                fields=["conversation", "whatsapp_id"],
+                condition=~Q(whatsapp_id=""),
+                name="one_message_per_whatsapp_id",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["conversation", "sent_at", "id"], name="chronological"
+            ),
+            # Receipts, edits and deletions name the message, not the chat.
+            models.Index(
+                fields=["whatsapp_id"],
+                condition=~Q(whatsapp_id=""),
+                name="by_whatsapp_id",
+            ),
+            models.Index(
+                fields=["conversation"],
+                condition=Q(direction="in", outcome=""),
+                name="pending_messages",
+            ),
+            models.Index(
+                fields=["conversation"],
+                condition=Q(status__in=["queued", "sending", "unknown"]),
+                name="outbox_messages",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text[:80] or f"[{self.kind}]"
+
+    @property
+    def is_inbound(self) -> bool:
+        return self.direction == Message.Direction.IN

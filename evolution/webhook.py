@@ -11,6 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from conversations import intake
+from conversations.whatsapp import Event
 from evolution import states
 from evolution.events import Failure, Parsed, parse
 from evolution.models import UnreadableEvent
@@ -20,6 +21,9 @@ from evolution.values import UnreadableError, storable
 CREDENTIALS = ("apikey", "api_key")
 CREDENTIAL = re.compile(r'("api_?key"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.IGNORECASE)
 SURROGATE = re.compile("[\ud800-\udfff]")
+
+# Events stored in one transaction.
+BATCH = 50
 
 _turn = Lock()
 
@@ -75,9 +79,13 @@ def _store(parsed: Parsed) -> None:
     about_conversations = parsed.about_conversations
     if is_seen and not (about_conversations or about_instances or parsed.failures):
         return
+    *early, last = _batches(about_conversations)
+    for batch in early:
+        with _one_at_a_time(), transaction.atomic():
+            intake.receive(batch)
     with _one_at_a_time(), transaction.atomic():
-        if about_conversations:
-            intake.receive(about_conversations)
+        if last:
+            intake.receive(last)
         for failure in parsed.failures:
             _keep_record(failure)
         # The instance comes last: all its conversations would wait for its row.
@@ -85,6 +93,14 @@ def _store(parsed: Parsed) -> None:
             states.write(event)
         if not is_seen:
             states.mark_seen(parsed.instance)
+
+
+def _batches(events: list[Event]) -> list[list[Event]]:
+    """A history holds thousands of messages: nobody else is to wait for all of them.
+
+    Each event is stored once, so a repeated delivery completes an interrupted one.
+    """
+    return [events[n : n + BATCH] for n in range(0, len(events), BATCH)] or [[]]
 
 
 def _one_at_a_time() -> AbstractContextManager:

@@ -477,3 +477,19 @@ def test_the_lock_of_sqlite_is_free_after_a_failure(deliver, monkeypatch):
         deliver(recorded.load(TEXT))
 
     assert not webhook._turn.locked()
+
+
+def test_a_long_history_does_not_hold_everybody_up(deliver, monkeypatch):
+    monkeypatch.setattr(webhook, "BATCH", 2)
+    record = recorded.load(TEXT)["data"]
+    records = [{**record, "key": {**record["key"], "id": f"OLD{n}"}} for n in range(5)]
+    sizes = []
+    receive = intake.receive
+    monkeypatch.setattr(
+        intake, "receive", lambda events: (sizes.append(len(events)), receive(events))
+    )
+
+    deliver({**recorded.load(TEXT), "event": "messages.set", "data": records})
+
+    assert sizes == [2, 2, 1]
+    assert Message.objects.filter(outcome="too_old").count() == 5

@@ -13,7 +13,13 @@ from bench.torture.killer import Killer
 from bench.torture.traffic import Traffic
 from conversations.models import Conversation, Message
 from evolution.sandbox.bridge import Answer
-from tests.standins.agent import WEBHOOK_SECRET, Agent, free_port, webhook_url
+from tests.standins.agent import (
+    WEBHOOK_SECRET,
+    Agent,
+    free_port,
+    wait_until,
+    webhook_url,
+)
 from tests.standins.bridge import FAULTS, StandIn
 from tests.standins.model import PASSING, ModelServer, Question
 from whatsapp_agent.management.commands.run import web_command
@@ -161,6 +167,8 @@ class Trial:
         self.all_seconds = time.monotonic() - started
         self.exit_code = None
         if options.control != "qcluster":
+            # A web server that is told to end while it starts may take its time.
+            wait_until(self.agent.is_up, 30)
             self.exit_code = self.agent.terminate()
         verdict = checker.judge(self.bridge, self.plot)
         self._judge_surroundings(verdict)

@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +21,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
+    # Leave nothing running, also when somebody ends this early.
+    signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(1))
     machine = report.facts()
     print(*(f"{name}: {value}" for name, value in machine.items()), sep="\n")
     with tempfile.TemporaryDirectory() as folder, workshop(Path(folder)) as shop:

@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 
 from bench import prepare, webhooks
+from whatsapp_agent.supervisor import die_with_parent
 
 SECRET = "only-for-the-benchmark" * 3
 START_SECONDS = 30
@@ -168,7 +169,12 @@ def running(
     commands: list[list[str]], environment: dict[str, str]
 ) -> Iterator[list[subprocess.Popen]]:
     processes = [
-        subprocess.Popen(command, env=environment, start_new_session=True)
+        subprocess.Popen(
+            command,
+            env=environment,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
         for command in commands
     ]
     try:

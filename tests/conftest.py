@@ -3,10 +3,11 @@ import os
 import pytest
 
 
-
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Where everything is at hand, a skipped test is a failure."""
-    if not os.environ.get("TEST_NOTHING_SKIPPED") or hasattr(session.config, "workerinput"):
+    if not os.environ.get("TEST_NOTHING_SKIPPED") or hasattr(
+        session.config, "workerinput"
+    ):
         return
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter and reporter.stats.get("skipped"):

@@ -41,7 +41,10 @@ class Supervisor:
 
     def _start(self, name: str) -> None:
         self._running[name] = subprocess.Popen(
-            self._commands[name], start_new_session=True, preexec_fn=die_with_parent
+            self._commands[name],
+            env={**os.environ, "SUPERVISED": "1"},
+            start_new_session=True,
+            preexec_fn=die_with_parent,
         )
 
     def _stop(self, signum: int, frame: object) -> None:

@@ -2,5 +2,10 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from whatsapp_agent.supervisor import die_with_parent
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_agent.settings")
+if os.environ.get("SUPERVISED"):
+    # The server's process would live on without it, and serve old code beside the new.
+    die_with_parent()
 application = get_wsgi_application()

@@ -43,6 +43,8 @@ def web_command(host: str, port: int) -> list[str]:
         *(sys.executable, "-m", "granian", "--interface", "wsgi"),
         *("--host", host, "--port", str(port)),
         *("--workers", "1", "--blocking-threads", "4", "--log-level", "warning"),
+        # A signal that comes while its worker starts would be lost.
+        *("--workers-kill-timeout", "10"),
         "whatsapp_agent.wsgi:application",
     ]
 

@@ -41,6 +41,7 @@ class Dispatcher(threading.Thread):
             try:
                 if time.monotonic() >= next_sign:
                     next_sign = time.monotonic() + SIGN_OF_LIFE_EVERY
+                    close_old_connections()
                     self._sign(started_at)
                 mailbox.wake_due()
             except DatabaseError:
@@ -51,7 +52,6 @@ class Dispatcher(threading.Thread):
             time.sleep(EVERY)
 
     def _sign(self, started_at) -> None:
-        close_old_connections()
         Worker.objects.update_or_create(
             slot=self._slot,
             defaults={"started_at": started_at, "seen_at": timezone.now()},

@@ -17,14 +17,14 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 from django_q.conf import Conf
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 
-from conversations.models import Conversation, Message, Quarantine
+from conversations.models import Conversation, Quarantine
 
 logger = logging.getLogger(__name__)
 
@@ -148,74 +148,112 @@ def _waiting() -> int:
 
 def claim(conversation_id: int, owner: str) -> Lease | None:
     """Take the lease if there is work due and nobody holds it."""
-    token = uuid.uuid4().hex
-    moment = now()
-    due = Conversation.objects.filter(
-        free_or_expired(moment), pk=conversation_id, due_at__lte=moment
+    lease = Lease(conversation_id, uuid.uuid4().hex)
+    if _take(lease, owner, f"crashes < {SUSPECT_AFTER}"):
+        return lease
+    suspect = Conversation.objects.filter(
+        free_or_expired(now()),
+        pk=conversation_id,
+        due_at__lte=now(),
+        crashes__gte=SUSPECT_AFTER,
     )
-    if _take(due.filter(crashes__lt=SUSPECT_AFTER), token, owner):
-        return Lease(conversation_id, token)
-    suspect = due.filter(crashes__gte=SUSPECT_AFTER)
-    if not (suspect.exists() and _enter_quarantine(token, owner)):
+    if not (suspect.exists() and _enter_quarantine(lease.token, owner)):
         return None
-    if _take(suspect, token, owner):
-        return Lease(conversation_id, token, is_quarantined=True)
-    _leave_quarantine(token)
+    if _take(lease, owner, f"crashes >= {SUSPECT_AFTER}"):
+        lease.is_quarantined = True
+        return lease
+    _leave_quarantine(lease.token)
     return None
 
 
-def _take(conversations: QuerySet[Conversation], token: str, owner: str) -> bool:
-    return bool(
-        conversations.update(
-            lease_token=token,
-            lease_until=lease_end(),
-            lease_owner=owner,
-            crashes=F("crashes") + 1,
-        )
+def _take(lease: Lease, owner: str, condition: str) -> bool:
+    moment = now()
+    return _execute(
+        "UPDATE conversations_conversation SET lease_token = %s, lease_until = %s,"
+        " lease_owner = %s, crashes = crashes + 1"
+        " WHERE id = %s AND due_at <= %s AND (lease_token = '' OR lease_until < %s)"
+        f" AND {condition}",
+        lease.token,
+        lease_end(),
+        owner,
+        lease.conversation_id,
+        moment,
+        moment,
     )
 
 
-def fence(lease: Lease, **updates) -> None:
+def fence(lease: Lease, **values: int | datetime) -> None:
     """Begin a transaction of the holder: lock the row, or find that the lease is lost."""
-    held = Conversation.objects.filter(
-        pk=lease.conversation_id, lease_token=lease.token
-    )
-    begun_at = time.monotonic()  # the update may have to wait, and the lease runs
-    if not held.update(lease_until=lease_end(), **updates):
+    fenced_at = time.monotonic()  # the update may have to wait
+    assignments = "".join(f", {column} = %s" for column in values)
+    if not _update(
+        lease, f"lease_until = %s{assignments}", lease_end(), *values.values()
+    ):
         raise LeaseLost
-    lease.renewed = begun_at
+    lease.renewed = fenced_at
 
 
-def park(lease: Lease, until: datetime, **updates) -> None:
+def park(lease: Lease, until: datetime, **values: int) -> None:
     """Give the lease up and keep the work for later. A clean end is no crash."""
     with transaction.atomic():
-        fence(lease, **{"crashes": F("crashes") - 1, **updates})
-        Conversation.objects.filter(pk=lease.conversation_id).update(
-            lease_token="",
-            lease_until=None,
-            lease_owner="",
-            due_at=until,
-            wake_at=wake(lease.conversation_id, until),
+        fence(lease, **values)
+        wake_at = wake(lease.conversation_id, until)
+        _update(
+            lease,
+            f"{_GIVEN_UP}, due_at = %s, wake_at = %s, crashes = crashes - 1",
+            until,
+            wake_at,
         )
 
 
 def release(lease: Lease) -> bool:
     """Give the lease up if nothing is left to do; return whether it was."""
     with transaction.atomic():
+        # In a statement of its own: PostgreSQL sees here what others stored while the
+        # fence waited for them.
         fence(lease)
-        messages = Message.objects.filter(conversation_id=lease.conversation_id)
-        if messages.pending().exists() or messages.outbox().exists():
-            return False
-        Conversation.objects.filter(pk=lease.conversation_id).update(
-            lease_token="",
-            lease_until=None,
-            lease_owner="",
-            due_at=None,
-            wake_at=None,
-            crashes=0,
-            errors=0,
+        return _update(lease, f"{_GIVEN_UP}, {_NOTHING_DUE}", where=_NOTHING_LEFT)
+
+
+# Written by hand, since every message passes here several times and Django needs a
+# millisecond to put such a statement together.
+_GIVEN_UP = "lease_token = '', lease_until = NULL, lease_owner = ''"
+_NOTHING_DUE = "due_at = NULL, wake_at = NULL, crashes = 0, errors = 0"
+_NOTHING_LEFT = """
+    AND NOT EXISTS (
+        SELECT 1 FROM conversations_message m WHERE m.conversation_id = conversations_conversation.id
+        AND m.direction = 'in' AND m.outcome = ''
+    ) AND NOT EXISTS (
+        SELECT 1 FROM conversations_message m WHERE m.conversation_id = conversations_conversation.id
+        AND m.status IN ('queued', 'sending', 'unknown')
+    )"""
+
+
+def _update(
+    lease: Lease, assignments: str, *values: int | datetime | None, where: str = ""
+) -> bool:
+    """Update the conversation if the lease still holds; return whether it did."""
+    return _execute(
+        f"UPDATE conversations_conversation SET {assignments}"
+        f" WHERE id = %s AND lease_token = %s{where}",
+        *values,
+        lease.conversation_id,
+        lease.token,
+    )
+
+
+def _execute(sql: str, *values: int | str | datetime | None) -> bool:
+    """Whether the statement changed a row."""
+    adapt = connection.ops.adapt_datetimefield_value
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql,
+            [
+                adapt(value) if isinstance(value, datetime) else value
+                for value in values
+            ],
         )
-    return True
+        return cursor.rowcount > 0
 
 
 def free(owner: str) -> int:

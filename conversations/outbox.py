@@ -12,7 +12,7 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -35,15 +35,33 @@ CLOCK_TOLERANCE = timedelta(seconds=10)
 
 def flush(lease: Lease) -> datetime | None:
     """Send everything in order. Return when to look again, or None when all is settled."""
-    outbox = Message.objects.filter(conversation_id=lease.conversation_id).outbox()
     whole = Message.objects.select_related("conversation", "decision")
-    # Mostly there is nothing: ask for as little as possible.
-    while pk := outbox.values_list("pk", flat=True).first():
+    while pk := _find_id(_UNSETTLED, lease.conversation_id):
         message = whole.get(pk=pk)
         step = _deliver if message.status == Status.QUEUED else _reconcile
         if until := step(lease, message):
             return until
     return None
+
+
+# Written by hand: every message asks for them, mostly to find nothing, and Django needs
+# a millisecond to put such a question together.
+_UNSETTLED = """
+    SELECT id FROM conversations_message WHERE conversation_id = %s
+    AND status IN ('queued', 'sending', 'unknown') ORDER BY id LIMIT 1"""
+_OTHER_PART = """
+    SELECT id FROM conversations_message WHERE conversation_id = %s
+    AND status IN ('queued', 'sending', 'unknown') AND decision_id = %s LIMIT 1"""
+_ECHO = """
+    SELECT id FROM conversations_message
+    WHERE conversation_id = %s AND whatsapp_id = %s AND id <> %s LIMIT 1"""
+
+
+def _find_id(sql: str, *parameters: int | str) -> int | None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def put(
@@ -157,7 +175,7 @@ def _store_intent(lease: Lease, message: Message, message_id: str) -> bool:
     """Commit that the message is about to leave; return whether it still may."""
     message.attempt = uuid.uuid4().hex
     with transaction.atomic():
-        fence(lease)
+        fence(lease, last_message_at=now())
         # Only now: waiting for the others' transactions is no reason not to send.
         message.attempted_at, stored_at = now(), time.monotonic()
         queued = Message.objects.filter(pk=message.pk, status=Status.QUEUED)
@@ -198,8 +216,9 @@ def _send(message: Message, message_id: str) -> datetime | None:
     except BridgeError as error:
         return _not_sent(message, error)
     with transaction.atomic():
-        # Its echo may be coming in at this very moment: one of the two waits here.
-        Conversation.objects.select_for_update().filter(pk=conversation.pk).first()
+        if connection.features.has_select_for_update:
+            # Its echo may be coming in at this moment: one of the two waits here.
+            Conversation.objects.select_for_update().filter(pk=conversation.pk).first()
         confirm(message, sent_id)
     return None
 
@@ -241,10 +260,8 @@ def confirm(message: Message, whatsapp_id: str, status: str = Status.SENT) -> No
     """It left: by the bridge's answer, its echo, its record, or a receipt."""
     if message.status in (Status.DELIVERED, Status.READ) and status == Status.SENT:
         return
-    same = message.conversation.messages.filter(whatsapp_id=whatsapp_id)
-    echoes = same.exclude(pk=message.pk)
-    if echoes.exists():  # asked first, since a deletion reads much, mostly for nothing
-        echoes.delete()
+    if echo := _find_id(_ECHO, message.conversation_id, whatsapp_id, message.pk):
+        Message.objects.filter(pk=echo).delete()
     Message.objects.filter(pk=message.pk).exclude(
         status__in=[Status.DELIVERED, Status.READ] if status == Status.SENT else []
     ).update(status=status, whatsapp_id=whatsapp_id, error="")
@@ -279,12 +296,9 @@ def _drop_rest(message: Message, reason: str) -> None:
 
 def _settle(message: Message) -> None:
     """The question is answered once the last part of its reply has left."""
-    if message.decision_id:
-        parts = message.conversation.messages.outbox().filter(
-            decision_id=message.decision_id
-        )
-        if not parts.exists():
-            _end(message, Outcome.REPLIED)
+    decision_id = message.decision_id
+    if decision_id and not _find_id(_OTHER_PART, message.conversation_id, decision_id):
+        _end(message, Outcome.REPLIED)
 
 
 def _end(message: Message, outcome: str, reason: str = "") -> None:
@@ -306,7 +320,7 @@ def _obstacle(message: Message) -> tuple[str, str] | None:
     """Why a reply of the agent must not be sent any more, as outcome and reason."""
     if message.author != Message.Author.AGENT or message.staff_id:
         return None  # a person wrote or approved it
-    conversation, agent = message.conversation, AgentSettings.load()
+    conversation, agent = message.conversation, AgentSettings.current()
     if silence := gates.stood_back(agent, conversation):
         return silence
     if conversation.mode != Mode.LIVE:

@@ -1,4 +1,6 @@
+import time
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from django.db import models
 from django.utils import timezone
@@ -140,6 +142,18 @@ class AgentSettings(models.Model):
 
     def __str__(self) -> str:
         return "Settings"
+
+    # Seconds that a copy may be old. Each message asks for the settings several times.
+    FRESH_SECONDS = 1.0
+    _copy: ClassVar[tuple[float, "AgentSettings"] | None] = None
+
+    @classmethod
+    def current(cls) -> "AgentSettings":
+        """The settings for reading, from a copy that is a second old at most."""
+        copied = cls._copy
+        if copied is None or time.monotonic() - copied[0] > cls.FRESH_SECONDS:
+            copied = cls._copy = time.monotonic(), cls.load()
+        return copied[1]
 
     @classmethod
     def load(cls) -> "AgentSettings":

@@ -1,6 +1,7 @@
 """What the model sees: the last messages, numbered, with who addresses whom."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from conversations import gates, whatsapp
 from conversations.models import AgentSettings, Conversation, Message
@@ -9,33 +10,41 @@ from llm.transcript import Line
 
 @dataclass(frozen=True)
 class Context:
+    """Made for some pending messages; what costs a query is asked when it is needed."""
+
     agent: AgentSettings
     conversation: Conversation
-    messages: list[Message]  # chronological
-    own_jids: set[str]
+    pending: list[Message]
 
-    @classmethod
-    def of(
-        cls, agent: AgentSettings, conversation: Conversation, pending: list[Message]
-    ) -> "Context":
-        latest = conversation.messages.exclude(
-            status__in=["draft", "failed", "dropped"]
-        )
-        latest = latest.select_related("sender").order_by("-sent_at", "-id")
-        seen = {
-            message.pk: message
-            for message in [*latest[: agent.context_messages], *pending]
-        }
-        messages = sorted(
-            seen.values(), key=lambda message: (message.sent_at, message.pk)
-        )
-        own = set()
-        if conversation.is_group:
-            group = conversation.group_id if any(m.mentions for m in pending) else ""
-            own = set(
-                whatsapp.provider().own_addresses(conversation.instance, group).jids
+    @cached_property
+    def messages(self) -> list[Message]:
+        """The last messages and the pending ones, chronological."""
+        latest = (
+            self.conversation.messages.exclude(
+                status__in=["draft", "failed", "dropped"]
             )
-        return cls(agent, conversation, messages, own)
+            .select_related("sender")
+            .order_by("-sent_at", "-id")[: self.agent.context_messages]
+        )
+        seen = {message.pk: message for message in [*latest, *self.pending]}
+        return sorted(seen.values(), key=lambda message: (message.sent_at, message.pk))
+
+    @cached_property
+    def _own_jids(self) -> set[str]:
+        may_need_lid = any(message.mentions for message in self.pending)
+        group = self.conversation.group_id if may_need_lid else ""
+        return set(
+            whatsapp.provider().own_addresses(self.conversation.instance, group).jids
+        )
+
+    @cached_property
+    def _quoted_ours(self) -> set[str]:
+        """The WhatsApp ids of the agent's messages that a pending message quotes."""
+        quoted = {message.quoted_id for message in self.pending if message.quoted_id}
+        if not quoted:
+            return set()
+        ours = self.conversation.messages.filter(author="agent", whatsapp_id__in=quoted)
+        return set(ours.values_list("whatsapp_id", flat=True))
 
     def wait_for(self, message: Message) -> float:
         """Seconds of silence after this message that end its burst."""
@@ -49,18 +58,14 @@ class Context:
             return ""
         ways = (
             gates.how_addressed(
-                message, self.own_jids, self.agent.names, self._replies_to_us(message)
+                message,
+                self._own_jids,
+                self.agent.names,
+                message.quoted_id in self._quoted_ours,
             )
             for message in burst
         )
         return next(filter(None, ways), "")
-
-    def _replies_to_us(self, message: Message) -> bool:
-        if not message.quoted_id:
-            return False
-        return self.conversation.messages.filter(
-            whatsapp_id=message.quoted_id, direction="out", author="agent"
-        ).exists()
 
     def numbers(self, burst: list[Message]) -> list[int]:
         """The transcript's numbers of these messages."""

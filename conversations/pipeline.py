@@ -109,7 +109,7 @@ def _judge_next(lease: Lease) -> datetime | None:
     if not pending:
         return None
     agent = AgentSettings.current()
-    context = Context.of(agent, conversation, pending)
+    context = Context(agent, conversation, pending)
     if conversation.crashes > SUSPECT_AFTER or conversation.errors >= SUSPECT_AFTER:
         pending = pending[:1]  # something here does harm: find out which it is
     burst = bursts.first_over(pending, context.wait_for, agent.longest_wait)

@@ -2,6 +2,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from conversations import gates
@@ -9,6 +10,15 @@ from conversations.gates import Spent
 from conversations.models import FOREVER, AgentSettings, Contact, Conversation, Message
 
 NOW = timezone.now()
+
+
+@pytest.fixture(autouse=True)
+def now_stands_still():
+    """What is listed below as a minute old was so when this file was read."""
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
 NOTHING = Spent([], [], 0, Decimal(0))
 
 

@@ -12,7 +12,7 @@ def test_a_conversation_plays_after_the_first_link():
     town = Town(demo_life=True)
     town.link()
 
-    town.pass_time(20)
+    town.pass_time(30)
 
     assert len(said(town)) == len(demo.SCRIPT) + 1
 
@@ -21,7 +21,7 @@ def test_somebody_mentions_the_agent():
     town = Town(demo_life=True)
     owner = town.link().owner
 
-    town.pass_time(20)
+    town.pass_time(30)
 
     mentioned = [
         body["data"].get("contextInfo", {}).get("mentionedJid", [])

@@ -42,6 +42,7 @@ def test_locks_what_it_gave_out():
     assert OrmQ.objects.get().lock > timezone.now() + timedelta(minutes=10)
 
 
+@pytest.mark.sqlite
 def test_does_not_read_the_queue_when_nobody_committed(django_assert_num_queries):
     broker = WakeUpBroker()
     broker.dequeue()

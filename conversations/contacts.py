@@ -1,7 +1,6 @@
 """Who is who: a phone number and a LID turn out to be one person."""
 
-from django.db.models import Q
-
+from conversations import hot
 from conversations.models import Access, Contact, Conversation, Message
 from conversations.whatsapp import Address
 
@@ -26,12 +25,7 @@ def resolve(address: Address, name: str = "") -> Contact | None:
 
 def _known(address: Address) -> list[Contact]:
     """The contacts that have one of the addresses; the one with the phone number first."""
-    wanted = Q()
-    if address.phone_jid:
-        wanted |= Q(phone_jid=address.phone_jid)
-    if address.lid:
-        wanted |= Q(lid=address.lid)
-    found = list(Contact.objects.filter(wanted))
+    found = hot.contacts(address)
     return sorted(found, key=lambda contact: contact.phone_jid != address.phone_jid)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from conversations import contacts, outbox
+from conversations import contacts, hot, outbox
 from conversations.mailbox import enqueue, make_due
 from conversations.models import AgentSettings, Contact, Conversation, Message
 from conversations.whatsapp import (
@@ -62,13 +62,9 @@ def receive_message(event: IncomingMessage) -> Message | None:
     """Store a message, or return None if it is already there."""
     sender = contacts.resolve(event.sender, event.sender_name)
     conversation = _conversation(event, sender)
-    stored = conversation.messages.filter(whatsapp_id=event.whatsapp_id)
-    if event.whatsapp_id and stored.exists():
-        known = stored.get()
-        if known.status in Message.UNSETTLED:
-            outbox.confirm(known, event.whatsapp_id)
-        return None
     if event.from_me:
+        if _is_known(event, conversation):
+            return None
         if ours := _sent_by_us(event, conversation):
             outbox.confirm(ours, event.whatsapp_id)
             return None
@@ -76,13 +72,19 @@ def receive_message(event: IncomingMessage) -> Message | None:
     return _store_inbound(event, conversation, sender)
 
 
+def _is_known(event: IncomingMessage, conversation: Conversation) -> bool:
+    """Whether the message is already there. If it is one of ours, then it was sent."""
+    stored = conversation.messages.exclude(whatsapp_id="")
+    known = stored.filter(whatsapp_id=event.whatsapp_id).first()
+    if known and known.status in Message.UNSETTLED:
+        outbox.confirm(known, event.whatsapp_id)
+    return known is not None
+
+
 def _conversation(event: IncomingMessage, sender: Contact | None) -> Conversation:
     """The conversation, locked: messages are stored one after the other."""
-    conversations = Conversation.objects.select_for_update().filter(
-        instance=event.instance
-    )
     if event.group_jid:
-        found = conversations.filter(jid=event.group_jid).first()
+        found = hot.group(event.instance, event.group_jid)
         group = found or _start(event, event.group_jid)
         if not group.name:
             enqueue("conversations.tasks.learn_group", group.pk)
@@ -91,12 +93,12 @@ def _conversation(event: IncomingMessage, sender: Contact | None) -> Conversatio
     if event.chat != event.sender:
         name = "" if event.from_me else event.sender_name
         contact = contacts.resolve(event.chat, name)
-    found = conversations.filter(contact=contact).first()
+    found = hot.direct(event.instance, contact)
     return found or _start(event, contact.phone_jid or contact.lid, contact)
 
 
 def _start(event: IncomingMessage, jid: str, contact=None) -> Conversation:
-    agent = AgentSettings.load()
+    agent = AgentSettings.current()
     mode = agent.new_group_mode if event.group_jid else agent.new_direct_mode
     conversation = Conversation.objects.get_or_create(
         instance=event.instance,
@@ -110,10 +112,11 @@ def _start(event: IncomingMessage, jid: str, contact=None) -> Conversation:
 
 
 def _message(event: IncomingMessage, conversation: Conversation, **fields) -> Message:
+    """The message, not yet stored."""
     now = timezone.now()
     # A phone's clock may be ahead; the future would stay the last message for ever.
     sent_at = min(event.sent_at, now)
-    return Message.objects.create(
+    return Message(
         conversation=conversation,
         whatsapp_id=event.whatsapp_id,
         kind=event.kind.value,
@@ -131,7 +134,7 @@ def _message(event: IncomingMessage, conversation: Conversation, **fields) -> Me
 
 def _store_inbound(
     event: IncomingMessage, conversation: Conversation, sender
-) -> Message:
+) -> Message | None:
     outcome, reason = _settled_at_once(event)
     message = _message(
         event,
@@ -141,6 +144,9 @@ def _store_inbound(
         outcome=outcome,
         reason=reason,
     )
+    if not hot.insert(message):
+        _is_known(event, conversation)
+        return None
     fields = _seen(conversation, message.sent_at)
     if not outcome:
         fields += make_due(conversation, _expected_end(event, message.received_at))
@@ -160,7 +166,7 @@ def _settled_at_once(event: IncomingMessage) -> tuple[str, str]:
 
 def _expected_end(event: IncomingMessage, received_at: datetime) -> datetime:
     """When the burst may be over. Only a hint: the pipeline looks again."""
-    agent = AgentSettings.load()
+    agent = AgentSettings.current()
     may_be_addressed = event.mentions or event.quoted_id
     wait = agent.group_wait
     if not event.group_jid or may_be_addressed:
@@ -191,6 +197,7 @@ def _store_own(event: IncomingMessage, conversation: Conversation) -> Message:
     message = _message(
         event, conversation, direction="out", author="phone", status="sent"
     )
+    hot.insert(message)
     fields = _seen(conversation, message.sent_at)
     # Another program on the same bridge, and a reaction, do not take over.
     if event.origin == Origin.PHONE and event.kind != Kind.REACTION:
@@ -201,7 +208,7 @@ def _store_own(event: IncomingMessage, conversation: Conversation) -> Message:
 
 def take_over(conversation: Conversation, at: datetime) -> list[str]:
     """Stand back from `at` on for the set time; return the fields to save."""
-    until = at + timedelta(minutes=AgentSettings.load().takeover_minutes)
+    until = at + timedelta(minutes=AgentSettings.current().takeover_minutes)
     if until <= max(
         timezone.now(), conversation.taken_over_until or until - timedelta(1)
     ):
@@ -219,7 +226,7 @@ def _seen(conversation: Conversation, at: datetime) -> list[str]:
 
 def _save(conversation: Conversation, fields: list[str]) -> None:
     if fields:
-        conversation.save(update_fields=fields)
+        hot.save(conversation, fields)
 
 
 def update_status(event: StatusUpdate) -> None:

@@ -5,7 +5,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from conversations import intake
-from conversations.models import Contact, Conversation, Message
+from conversations.models import AgentSettings, Contact, Conversation, Message
 from conversations.whatsapp import (
     Address,
     AddressesLearned,
@@ -62,6 +62,36 @@ class TestInbound:
 
         assert Message.objects.count() == 1
         assert OrmQ.objects.count() == 1
+
+    def test_takes_few_statements(self, django_assert_num_queries):
+        AgentSettings.load()
+        receive(incoming())
+
+        # The contact, the conversation, the message, and what the conversation is at;
+        # the settings, which are copied for a second, are read each time in tests.
+        with django_assert_num_queries(5):
+            intake.receive([incoming()])
+
+    def test_keeps_all_that_was_said_of_it(self):
+        event = incoming(
+            media={"mimetype": "image/png", "bytes": 5}, mentions=(BEN.lid,)
+        )
+
+        message = receive(event).messages.get()
+
+        assert (message.media, message.mentions, message.sent_at) == (
+            event.media,
+            [BEN.lid],
+            event.sent_at,
+        )
+
+    def test_settles_a_message_of_ours_that_comes_back_as_theirs(self):
+        ours = make_outbound(make_conversation(), status="unknown", whatsapp_id="OUT1")
+
+        receive(incoming(whatsapp_id="OUT1"))
+
+        ours.refresh_from_db()
+        assert (ours.status, Message.objects.count()) == ("sent", 1)
 
     def test_without_an_id_cannot_be_told_apart(self):
         receive(incoming(whatsapp_id=""), incoming(whatsapp_id=""))

@@ -2,9 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from threading import BoundedSemaphore, Thread
 
 from django.conf import settings
 
@@ -16,7 +15,7 @@ from conversations.whatsapp import (
     Quote,
     SentMessage,
 )
-from evolution import client, content, errors, events
+from evolution import client, content, errors, events, notices
 from evolution.addresses import GROUP, LID, address
 from evolution.models import Instance
 from evolution.values import items, mapping, text
@@ -28,8 +27,6 @@ PAGE_SIZE = 50
 MAX_PAGES = 40
 ASK_AGAIN_SECONDS = 60
 TYPING_SECONDS = 20
-# A notice that finds no free slot is dropped: shown late it would be wrong.
-NOTICE_SLOTS = BoundedSemaphore(32)
 
 _asked_at: dict[tuple[str, str], float] = {}
 
@@ -85,13 +82,13 @@ def find_sent(
 
 
 def show_typing(instance: str, to: str, seconds: float) -> None:
-    _in_background(client.send_presence, instance, to, min(seconds, TYPING_SECONDS))
+    notices.send(client.send_presence, instance, to, min(seconds, TYPING_SECONDS))
 
 
 def mark_read(instance: str, jid: str, whatsapp_ids: list[str]) -> None:
     # Evolution 2.3 says yes to groups and LIDs too, and does nothing.
     if whatsapp_ids and not jid.endswith((GROUP, LID)):
-        _in_background(client.mark_read, instance, jid, whatsapp_ids)
+        notices.send(client.mark_read, instance, jid, whatsapp_ids)
 
 
 def group_info(instance: str, group_jid: str) -> GroupInfo:
@@ -180,23 +177,3 @@ def _sent(record: dict) -> SentMessage:
 
 def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _in_background(call: Callable, *args: object) -> None:
-    if not NOTICE_SLOTS.acquire(blocking=False):
-        logger.debug("Too many notices under way: %s dropped", call.__name__)
-        return
-    try:
-        Thread(target=_notify, args=(call, *args), name="notice", daemon=True).start()
-    except RuntimeError as error:  # no more threads, or the interpreter is leaving
-        NOTICE_SLOTS.release()
-        logger.debug("%s: %s", call.__name__, error)
-
-
-def _notify(call: Callable, *args: object) -> None:
-    try:
-        call(*args)
-    except BridgeError as error:
-        logger.debug("%s: %s", call.__name__, error)
-    finally:
-        NOTICE_SLOTS.release()

@@ -1,6 +1,6 @@
 import json
 import re
-import threading
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from conversations.whatsapp import (
     SentMessage,
     provider as named_provider,
 )
-from evolution import client, provider
+from evolution import client, notices, provider
 from evolution.models import Instance
 
 RECORDINGS = Path(__file__).parent / "recordings"
@@ -51,9 +51,9 @@ def bodies():
 
 
 def wait_for_notices():
-    for thread in threading.enumerate():
-        if thread.name == "notice":
-            thread.join(5)
+    deadline = time.monotonic() + 5
+    while notices._notices._busy and time.monotonic() < deadline:
+        time.sleep(0.005)
 
 
 @pytest.fixture(autouse=True)
@@ -378,30 +378,6 @@ def test_marks_direct_messages_as_read_in_the_background():
 @pytest.mark.parametrize("jid", [GROUP, ALICE.lid])
 def test_marks_nothing_as_read_where_evolution_would_not(jid):
     provider.mark_read("wa1", jid, ["A"])
-    wait_for_notices()
-
-    assert asked() == []
-
-
-@responses.activate
-def test_lets_a_notice_fail_in_silence_and_frees_its_slot(monkeypatch):
-    slots = threading.BoundedSemaphore(1)
-    monkeypatch.setattr(provider, "NOTICE_SLOTS", slots)
-    replay("baileys_offline/005-sendPresence")
-
-    provider.show_typing("wa0", "5511988887777", 0.5)
-    wait_for_notices()
-
-    assert slots.acquire(blocking=False)
-
-
-@responses.activate
-def test_drops_a_notice_that_finds_no_slot(monkeypatch):
-    slots = threading.BoundedSemaphore(1)
-    slots.acquire()
-    monkeypatch.setattr(provider, "NOTICE_SLOTS", slots)
-
-    provider.show_typing("wa1", "5511988887777", 1.5)
     wait_for_notices()
 
     assert asked() == []

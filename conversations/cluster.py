@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds after which a process that shows no sign of life counts as frozen.
 FROZEN_AFTER = 15
+# Webhooks are answered first; replies can wait a moment.
+NICE = 5
 _PR_SET_PDEATHSIG = 1
 
 
@@ -128,6 +130,7 @@ def run(slot: str) -> None:
     if os.getpgrp() != os.getpid():
         os.setpgrp()
     lock = _lock(slot)
+    os.nice(NICE)
     os.environ["WORKER_SLOT"] = slot
     freed = mailbox.free(slot)
     logger.info("Worker %s starts; it freed %s leases", slot, freed)

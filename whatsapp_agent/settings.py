@@ -87,6 +87,7 @@ DATABASES = {
 }
 IS_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
 if IS_SQLITE:
+    DATABASES["default"]["ENGINE"] = "whatsapp_agent.sqlite"
     # FULL: a webhook that was answered 200 survives a power cut.
     # NORMAL is faster and survives only the crash of a process.
     synchronous = env.string("SQLITE_SYNCHRONOUS", "FULL").upper()

@@ -1,0 +1,88 @@
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.conf import settings
+from django.db.utils import ConnectionHandler
+
+pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
+
+
+@pytest.fixture
+def connect(tmp_path) -> Iterator[Callable]:
+    """Makes connections to one file, for any thread."""
+    database = {**settings.DATABASES["default"], "NAME": str(tmp_path / "db.sqlite3")}
+    made = []
+
+    def connect():
+        connection = ConnectionHandler({"default": database})["default"]
+        connection.inc_thread_sharing()
+        made.append(connection)
+        return connection
+
+    yield connect
+    for connection in made:
+        connection.close()
+
+
+def begin(connection) -> None:
+    connection.set_autocommit(
+        False, force_begin_transaction_with_broken_autocommit=True
+    )
+
+
+def in_thread(act: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=act)
+    thread.start()
+    time.sleep(0.2)
+    return thread
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(lambda connection: connection.commit(), id="commit"),
+        pytest.param(lambda connection: connection.rollback(), id="rollback"),
+        pytest.param(lambda connection: connection.close(), id="close"),
+    ],
+)
+def test_a_second_writer_waits_for_its_turn(connect, end):
+    first, second = connect(), connect()
+    begin(first)
+
+    waiting = in_thread(lambda: begin(second))
+
+    assert waiting.is_alive()
+    end(first)
+    waiting.join(5)
+    assert not waiting.is_alive()
+
+
+def test_a_failed_beginning_keeps_nobody_out(connect, monkeypatch):
+    first, second = connect(), connect()
+    first.ensure_connection()
+    monkeypatch.setattr(first, "transaction_mode", "NONSENSE")
+    with pytest.raises(Exception, match="syntax error"):
+        begin(first)
+
+    waiting = in_thread(lambda: begin(second))
+
+    assert not waiting.is_alive()
+
+
+def test_reading_needs_no_turn(connect):
+    first, second = connect(), connect()
+    begin(first)
+
+    with second.cursor() as cursor:
+        assert cursor.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_database_in_memory_has_no_queue(settings):
+    memory = {**settings.DATABASES["default"], "NAME": ":memory:"}
+    connection = ConnectionHandler({"default": memory})["default"]
+    begin(connection)
+
+    assert connection._turnstile is None
+    connection.close()

@@ -29,9 +29,9 @@ run: .venv/run .env
 	$(BIN)/python manage.py run
 
 test: .venv/dev
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 ifdef TEST_POSTGRES_URL
-	DATABASE_URL=$(TEST_POSTGRES_URL) $(BIN)/pytest -n 2 -m "not slow and not browser and not sqlite" $(ARGS)
+	DATABASE_URL=$(TEST_POSTGRES_URL) $(BIN)/pytest -n 2 --dist loadfile -m "not slow and not browser and not sqlite" $(ARGS)
 endif
 
 lint: .venv/dev

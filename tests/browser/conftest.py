@@ -61,7 +61,7 @@ def installation(tmp_path_factory) -> Iterator[Installation]:
     running.wait(60)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop is in others' way
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.skip(f"{CHROMIUM} is not installed")

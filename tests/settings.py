@@ -22,3 +22,6 @@ STORAGES = {
 }
 # The static files have not been collected; WhiteNoise would warn.
 WHITENOISE_AUTOREFRESH = True
+if IS_SQLITE:  # noqa: F405
+    # In memory there is nobody to queue with, and pytest-django knows this engine only.
+    DATABASES["default"]["ENGINE"] = "django.db.backends.sqlite3"  # noqa: F405

@@ -8,11 +8,13 @@ from django.db.utils import ConnectionHandler
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
 
+QUEUEING = {**settings.DATABASES["default"], "ENGINE": "whatsapp_agent.sqlite"}
+
 
 @pytest.fixture
 def connect(tmp_path) -> Iterator[Callable]:
     """Makes connections to one file, for any thread."""
-    database = {**settings.DATABASES["default"], "NAME": str(tmp_path / "db.sqlite3")}
+    database = {**QUEUEING, "NAME": str(tmp_path / "db.sqlite3")}
     made = []
 
     def connect():
@@ -79,8 +81,8 @@ def test_reading_needs_no_turn(connect):
         assert cursor.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_a_database_in_memory_has_no_queue(settings):
-    memory = {**settings.DATABASES["default"], "NAME": ":memory:"}
+def test_a_database_in_memory_has_no_queue():
+    memory = {**QUEUEING, "NAME": ":memory:"}
     connection = ConnectionHandler({"default": memory})["default"]
     begin(connection)
 

@@ -274,7 +274,19 @@ def _enter_quarantine(token: str, owner: str) -> bool:
 
 
 def _leave_quarantine(token: str) -> None:
-    Quarantine.objects.filter(token=token).update(token="", until=None, owner="")
+    if Quarantine.objects.filter(token=token).update(token="", until=None, owner=""):
+        _wake_next_suspect()
+
+
+def _wake_next_suspect() -> None:
+    """The next one has waited for this, and its last wake-up came too early."""
+    moment = now()
+    suspects = Conversation.objects.filter(
+        free_or_expired(moment), due_at__lte=moment, crashes__gte=SUSPECT_AFTER
+    )
+    if waiting := suspects.order_by("due_at").values_list("pk", flat=True).first():
+        with transaction.atomic():
+            enqueue("conversations.tasks.process", waiting)
 
 
 # One heart per process keeps all its leases alive

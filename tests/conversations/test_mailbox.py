@@ -162,6 +162,15 @@ class TestQuarantine:
 
         assert mailbox.claim(second.pk, "a")
 
+    def test_the_next_suspect_is_woken_at_once(self, suspects):
+        first, second = suspects
+        lease = mailbox.claim(first.pk, "a")
+
+        with mailbox.holding(lease):
+            mailbox.park(lease, timezone.now() + timedelta(minutes=1))
+
+        assert (second.pk,) in [row.task["args"] for row in OrmQ.objects.all()]
+
     def test_a_dead_worker_does_not_keep_the_quarantine(self, suspects):
         first, second = suspects
         mailbox.claim(first.pk, "dead")

@@ -28,7 +28,7 @@ run: .venv/run .env
 	$(BIN)/python manage.py setup
 	$(BIN)/python manage.py run
 
-test: .venv/dev
+test: .venv/bench
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 ifdef TEST_POSTGRES_URL
 	DATABASE_URL=$(TEST_POSTGRES_URL) $(BIN)/pytest -n 2 --dist loadfile -m "not slow and not browser and not sqlite" $(ARGS)

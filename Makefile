@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint format bench torture
+.PHONY: run test lint format bench torture vendor
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
@@ -50,3 +50,14 @@ bench: .venv/bench
 
 torture: .venv/dev
 	$(BIN)/python -m bench.torture
+
+# The front-end's two libraries, as npm has them.
+HTMX = 2.0.11
+IDIOMORPH = 0.8.0
+vendor:
+	cd static/vendor && npm pack --silent htmx.org@$(HTMX) idiomorph@$(IDIOMORPH)
+	cd static/vendor && tar xzf htmx.org-$(HTMX).tgz --strip-components=2 package/dist/htmx.min.js
+	cd static/vendor && tar xzOf htmx.org-$(HTMX).tgz package/LICENSE > htmx.LICENSE
+	cd static/vendor && tar xzf idiomorph-$(IDIOMORPH).tgz --strip-components=2 package/dist/idiomorph-ext.min.js
+	cd static/vendor && tar xzOf idiomorph-$(IDIOMORPH).tgz package/LICENSE > idiomorph.LICENSE
+	rm static/vendor/*.tgz

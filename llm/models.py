@@ -53,6 +53,9 @@ class Decision(models.Model):
     error = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
 
+    class Meta:
+        permissions = [("view_prompt", "Can read prompts and raw answers")]
+
     def __str__(self) -> str:
         p = "" if self.p is None else f" p={self.p:.2f}"
         return f"{self.get_step_display()}: {self.get_outcome_display()}{p}"

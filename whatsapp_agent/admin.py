@@ -1,15 +1,34 @@
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, URLResolver
+from django.shortcuts import render
+from django.urls import URLPattern, URLResolver, path
+from django.utils.translation import gettext_lazy as _
 
 from evolution.sandbox import phone
-from whatsapp_agent.overview import overview
+from llm.admin_live import live_part
+from whatsapp_agent.navigation import navigation
+from whatsapp_agent.overview import connection, overview
 
 
 class AgentAdminSite(admin.AdminSite):
-    site_header = site_title = "WhatsApp agent"
-    index_title = "Dashboard"
+    site_header = site_title = _("WhatsApp agent")
+    index_title = _("Home")
+    site_url = None
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        own = [
+            path("more/", self.admin_view(self.more), name="more"),
+            path("status/", self.admin_view(self.status), name="status"),
+        ]
+        own += phone.urls(self) if settings.SANDBOX else []
+        return [*own, *super().get_urls()]
+
+    def each_context(self, request: HttpRequest) -> dict:
+        context = super().each_context(request)
+        if context["has_permission"]:
+            context |= {"navigation": navigation(request), "connection": connection()}
+        return context
 
     def index(
         self, request: HttpRequest, extra_context: dict | None = None
@@ -17,6 +36,11 @@ class AgentAdminSite(admin.AdminSite):
         context = {"overview": overview(), **(extra_context or {})}
         return super().index(request, context)
 
-    def get_urls(self) -> list[URLPattern | URLResolver]:
-        own = phone.urls(self) if settings.SANDBOX else []
-        return [*own, *super().get_urls()]
+    def more(self, request: HttpRequest) -> HttpResponse:
+        """Every list that this person may open."""
+        context = self.each_context(request) | {"title": _("More")}
+        return render(request, "admin/more.html", context)
+
+    def status(self, request: HttpRequest) -> HttpResponse:
+        """The state of the connection, for the head of every page."""
+        return live_part(request, "admin/_status.html", {"connection": connection()})

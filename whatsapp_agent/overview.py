@@ -8,6 +8,7 @@ from django.db.models import Count, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 
 from conversations.models import AgentSettings, Message, Worker
 from evolution.models import Instance, RefusedWebhook, UnreadableEvent
@@ -33,6 +34,25 @@ class ModelInUse:
     provider: str
     model: str
     missing: str  # what it lacks, as a sentence, or ""
+
+
+@dataclass(frozen=True)
+class Connection:
+    state: str  # open, connecting or close
+    label: str
+
+
+def connection() -> Connection:
+    """The state of all instances in one: of several that which wants attention most."""
+    rows = Instance.objects.exclude(state=Instance.State.REMOVED)
+    states = set(rows.values_list("state", flat=True))
+    if not states:
+        return Connection("close", _("Not linked"))
+    if states == {Instance.State.OPEN}:
+        return Connection("open", _("Connected"))
+    if states <= {Instance.State.OPEN, Instance.State.CONNECTING}:
+        return Connection("connecting", _("Connecting"))
+    return Connection("close", _("Disconnected"))
 
 
 def overview() -> dict:

@@ -9,6 +9,7 @@ from conversations.models.conversation import (
     Mode,
 )
 from conversations.models.message import Message, MessageQuerySet
+from conversations.models.settings_change import SettingsChange
 from conversations.models.worker import Quarantine, Worker
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "MessageQuerySet",
     "Mode",
     "Quarantine",
+    "SettingsChange",
     "Worker",
 ]

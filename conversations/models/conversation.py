@@ -70,6 +70,8 @@ class Conversation(models.Model):
     taken_over_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     last_message_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    # By WhatsApp's clock: what came later has been read by nobody.
+    read_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     # The mailbox. Work is due when due_at has come; NULL means that there is none.
     due_at = models.DateTimeField(null=True, editable=False)
@@ -82,6 +84,9 @@ class Conversation(models.Model):
     errors = models.PositiveIntegerField(default=0, editable=False)
 
     class Meta:
+        permissions = [
+            ("steer_conversation", "Can reply, pause, approve and retry by hand")
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["instance", "jid"], name="one_conversation_per_jid"

@@ -1,0 +1,24 @@
+from django.conf import settings
+from django.db import models
+
+
+class SettingsChange(models.Model):
+    """Who changed which settings, with the values before and after. Append-only."""
+
+    staff = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
+    changed_at = models.DateTimeField(auto_now_add=True)
+    # Field names and their values as JSON; both have the same names.
+    before = models.JSONField()
+    after = models.JSONField()
+    undoes = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="undone_by"
+    )
+
+    def __str__(self) -> str:
+        return ", ".join(name.replace("_", " ") for name in self.after)

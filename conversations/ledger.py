@@ -12,24 +12,10 @@ from llm.call import Call, Model
 from llm.models import Decision
 
 
-def relevance_model(agent: AgentSettings) -> Model:
-    return Model(
-        agent.relevance_provider,
-        agent.relevance_model,
-        agent.relevance_timeout,
-        agent.relevance_price_in,
-        agent.relevance_price_out,
-    )
-
-
-def response_model(agent: AgentSettings) -> Model:
-    return Model(
-        agent.response_provider,
-        agent.response_model,
-        agent.response_timeout,
-        agent.response_price_in,
-        agent.response_price_out,
-    )
+def model(agent: AgentSettings, step: Decision.Step) -> Model:
+    """The model that the settings name for a step."""
+    parts = ("provider", "model", "timeout", "price_in", "price_out")
+    return Model(*(getattr(agent, f"{step.value}_{part}") for part in parts))
 
 
 def decision(call: Call, **fields) -> Decision:

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_q.conf import Conf
 from django_q.models import OrmQ
@@ -151,13 +151,8 @@ def claim(conversation_id: int, owner: str) -> Lease | None:
     lease = Lease(conversation_id, uuid.uuid4().hex)
     if _take(lease, owner, f"crashes < {SUSPECT_AFTER}"):
         return lease
-    suspect = Conversation.objects.filter(
-        free_or_expired(now()),
-        pk=conversation_id,
-        due_at__lte=now(),
-        crashes__gte=SUSPECT_AFTER,
-    )
-    if not (suspect.exists() and _enter_quarantine(lease.token, owner)):
+    is_suspect = _waiting_suspects().filter(pk=conversation_id).exists()
+    if not (is_suspect and _enter_quarantine(lease.token, owner)):
         return None
     if _take(lease, owner, f"crashes >= {SUSPECT_AFTER}"):
         lease.is_quarantined = True
@@ -280,13 +275,17 @@ def _leave_quarantine(token: str) -> None:
 
 def _wake_next_suspect() -> None:
     """The next one has waited for this, and its last wake-up came too early."""
+    waiting = _waiting_suspects().order_by("due_at").values_list("pk", flat=True)
+    if (pk := waiting.first()) is not None:
+        with transaction.atomic():
+            enqueue("conversations.tasks.process", pk)
+
+
+def _waiting_suspects() -> QuerySet[Conversation]:
     moment = now()
-    suspects = Conversation.objects.filter(
+    return Conversation.objects.filter(
         free_or_expired(moment), due_at__lte=moment, crashes__gte=SUSPECT_AFTER
     )
-    if waiting := suspects.order_by("due_at").values_list("pk", flat=True).first():
-        with transaction.atomic():
-            enqueue("conversations.tasks.process", waiting)
 
 
 # One heart per process keeps all its leases alive

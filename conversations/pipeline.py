@@ -163,7 +163,7 @@ class Turn:
             self.context.numbers(self.burst),
             names=self.agent.names,
             policy=self._policy,
-            model=ledger.relevance_model(self.agent),
+            model=ledger.model(self.agent, Decision.Step.RELEVANCE),
             group_name=self.conversation.name,
         )
         if judgement.call.error:
@@ -222,7 +222,7 @@ class Turn:
             names=self.agent.names,
             instructions=self._instructions,
             is_group=self.conversation.is_group,
-            model=ledger.response_model(self.agent),
+            model=ledger.model(self.agent, Decision.Step.RESPONSE),
             max_tokens=self.agent.response_max_tokens,
             temperature=self.agent.temperature,
             group_name=self.conversation.name,

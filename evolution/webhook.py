@@ -3,10 +3,8 @@
 import hashlib
 import json
 import re
-from contextlib import AbstractContextManager, nullcontext
-from threading import Lock
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -24,8 +22,6 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 # Events stored in one transaction.
 BATCH = 50
-
-_turn = Lock()
 
 
 def receive(body: dict) -> None:
@@ -81,9 +77,9 @@ def _store(parsed: Parsed) -> None:
         return
     *early, last = _batches(about_conversations)
     for batch in early:
-        with _one_at_a_time(), transaction.atomic():
+        with transaction.atomic():
             intake.receive(batch)
-    with _one_at_a_time(), transaction.atomic():
+    with transaction.atomic():
         if last:
             intake.receive(last)
         for failure in parsed.failures:
@@ -101,11 +97,6 @@ def _batches(events: list[Event]) -> list[list[Event]]:
     Each event is stored once, so a repeated delivery completes an interrupted one.
     """
     return [events[n : n + BATCH] for n in range(0, len(events), BATCH)] or [[]]
-
-
-def _one_at_a_time() -> AbstractContextManager:
-    """SQLite has one writer. Waiting here is fairer and cheaper than polling its lock."""
-    return _turn if connection.vendor == "sqlite" else nullcontext()
 
 
 def _keep_record(failure: Failure) -> None:

@@ -470,15 +470,6 @@ def test_a_flood_of_connection_updates_touches_the_database_once(
             assert deliver(recorded.load(CONNECTING)).json() == {"status": "ok"}
 
 
-@pytest.mark.sqlite
-def test_the_lock_of_sqlite_is_free_after_a_failure(deliver, monkeypatch):
-    with monkeypatch.context() as broken:
-        broken.setattr(intake, "receive", lambda events: 1 / 0)
-        deliver(recorded.load(TEXT))
-
-    assert not webhook._turn.locked()
-
-
 def test_a_long_history_does_not_hold_everybody_up(deliver, monkeypatch):
     monkeypatch.setattr(webhook, "BATCH", 2)
     record = recorded.load(TEXT)["data"]

@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from conversations import gates, whatsapp
+from conversations import gates, hot, whatsapp
 from conversations.models import AgentSettings, Conversation, Message
 from llm.transcript import Line
+
+_LATEST = """
+    conversation_id = %s AND status NOT IN ('draft', 'failed', 'dropped')
+    ORDER BY sent_at DESC, id DESC LIMIT %s"""
 
 
 @dataclass(frozen=True)
@@ -19,12 +23,8 @@ class Context:
     @cached_property
     def messages(self) -> list[Message]:
         """The last messages and the pending ones, chronological."""
-        latest = (
-            self.conversation.messages.exclude(
-                status__in=["draft", "failed", "dropped"]
-            )
-            .select_related("sender")
-            .order_by("-sent_at", "-id")[: self.agent.context_messages]
+        latest = hot.messages(
+            _LATEST, self.conversation.pk, self.agent.context_messages
         )
         seen = {message.pk: message for message in [*latest, *self.pending]}
         return sorted(seen.values(), key=lambda message: (message.sent_at, message.pk))

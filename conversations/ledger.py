@@ -6,6 +6,7 @@ from decimal import Decimal
 from django.db.models import Count, Sum
 from django.utils import timezone
 
+from conversations import hot
 from conversations.gates import UNPROMPTED, Spent
 from conversations.models import AgentSettings, Conversation, Message
 from llm.call import Call, Model
@@ -53,31 +54,32 @@ def rule(
 
 
 def store(burst: list[Message], decisions: tuple[Decision, ...]) -> None:
-    new = Decision.objects.bulk_create(one for one in decisions if one.pk is None)
-    link = Decision.messages.through
-    link.objects.bulk_create(
-        link(decision_id=one.pk, message_id=message.pk)
-        for one in new
-        for message in burst
-    )
+    for decision in decisions:
+        if decision.pk is None:
+            decision.created_at = timezone.now()
+            hot.insert(decision)
+            for message in burst:
+                hot.execute(_ABOUT, decision.pk, message.pk)
+
+
+_ABOUT = "INSERT INTO llm_decision_messages (decision_id, message_id) VALUES (%s, %s)"
+_REPLIES = """
+    SELECT m.id, m.sent_at, d.kind AS prompt FROM conversations_message m
+    LEFT JOIN llm_decision d ON d.id = m.decision_id
+    WHERE m.conversation_id = %s AND m.sent_at >= %s AND m.author = 'agent'
+    AND m.part = 1 AND m.status NOT IN ('draft', 'failed', 'dropped')"""
 
 
 def spent(agent: AgentSettings, conversation: Conversation) -> Spent:
     """What has been used up; only what a limit asks for is counted."""
     day_ago = timezone.now() - timedelta(days=1)
     hour_ago = timezone.now() - timedelta(hours=1)
-    replies = (
-        conversation.messages.filter(author="agent", part=1, sent_at__gte=day_ago)
-        .exclude(status__in=["draft", "failed", "dropped"])
-        .values_list("sent_at", "decision__kind")
-    )
-    rows = list(
-        replies if conversation.is_group else replies.filter(sent_at__gte=hour_ago)
-    )
+    since = day_ago if conversation.is_group else hour_ago
+    replies = hot.select(Message, _REPLIES, conversation.pk, since)
     calls, cost = _today(agent)
     return Spent(
-        replies=[at for at, _ in rows if at >= hour_ago],
-        unprompted=[at for at, kind in rows if kind == UNPROMPTED],
+        replies=[one.sent_at for one in replies if one.sent_at >= hour_ago],
+        unprompted=[one.sent_at for one in replies if one.prompt == UNPROMPTED],
         calls=calls,
         cost=cost,
     )

@@ -24,6 +24,7 @@ from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 
+from conversations import hot
 from conversations.models import Conversation, Quarantine
 
 logger = logging.getLogger(__name__)
@@ -163,17 +164,20 @@ def claim(conversation_id: int, owner: str) -> Lease | None:
 
 def _take(lease: Lease, owner: str, condition: str) -> bool:
     moment = now()
-    return _execute(
-        "UPDATE conversations_conversation SET lease_token = %s, lease_until = %s,"
-        " lease_owner = %s, crashes = crashes + 1"
-        " WHERE id = %s AND due_at <= %s AND (lease_token = '' OR lease_until < %s)"
-        f" AND {condition}",
-        lease.token,
-        lease_end(),
-        owner,
-        lease.conversation_id,
-        moment,
-        moment,
+    return (
+        hot.execute(
+            "UPDATE conversations_conversation SET lease_token = %s, lease_until = %s,"
+            " lease_owner = %s, crashes = crashes + 1"
+            " WHERE id = %s AND due_at <= %s AND (lease_token = '' OR lease_until < %s)"
+            f" AND {condition}",
+            lease.token,
+            lease_end(),
+            owner,
+            lease.conversation_id,
+            moment,
+            moment,
+        )
+        > 0
     )
 
 
@@ -228,27 +232,16 @@ def _update(
     lease: Lease, assignments: str, *values: int | datetime | None, where: str = ""
 ) -> bool:
     """Update the conversation if the lease still holds; return whether it did."""
-    return _execute(
-        f"UPDATE conversations_conversation SET {assignments}"
-        f" WHERE id = %s AND lease_token = %s{where}",
-        *values,
-        lease.conversation_id,
-        lease.token,
-    )
-
-
-def _execute(sql: str, *values: int | str | datetime | None) -> bool:
-    """Whether the statement changed a row."""
-    adapt = connection.ops.adapt_datetimefield_value
-    with connection.cursor() as cursor:
-        cursor.execute(
-            sql,
-            [
-                adapt(value) if isinstance(value, datetime) else value
-                for value in values
-            ],
+    return (
+        hot.execute(
+            f"UPDATE conversations_conversation SET {assignments}"
+            f" WHERE id = %s AND lease_token = %s{where}",
+            *values,
+            lease.conversation_id,
+            lease.token,
         )
-        return cursor.rowcount > 0
+        > 0
+    )
 
 
 def free(owner: str) -> int:

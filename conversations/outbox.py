@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from conversations import gates, whatsapp
+from conversations import gates, hot, whatsapp
 from conversations.mailbox import Lease, LeaseLost, fence, now
 from conversations.models import AgentSettings, Conversation, Message, Mode
 from conversations.whatsapp import BridgeError, Quote
@@ -35,33 +35,18 @@ CLOCK_TOLERANCE = timedelta(seconds=10)
 
 def flush(lease: Lease) -> datetime | None:
     """Send everything in order. Return when to look again, or None when all is settled."""
-    whole = Message.objects.select_related("conversation", "decision")
-    while pk := _find_id(_UNSETTLED, lease.conversation_id):
-        message = whole.get(pk=pk)
+    while pk := hot.first(_UNSETTLED, lease.conversation_id):
+        message = hot.messages("id = %s", pk)[0]
+        message.conversation = hot.conversation(lease.conversation_id)
         step = _deliver if message.status == Status.QUEUED else _reconcile
         if until := step(lease, message):
             return until
     return None
 
 
-# Written by hand: every message asks for them, mostly to find nothing, and Django needs
-# a millisecond to put such a question together.
 _UNSETTLED = """
     SELECT id FROM conversations_message WHERE conversation_id = %s
     AND status IN ('queued', 'sending', 'unknown') ORDER BY id LIMIT 1"""
-_OTHER_PART = """
-    SELECT id FROM conversations_message WHERE conversation_id = %s
-    AND status IN ('queued', 'sending', 'unknown') AND decision_id = %s LIMIT 1"""
-_ECHO = """
-    SELECT id FROM conversations_message
-    WHERE conversation_id = %s AND whatsapp_id = %s AND id <> %s LIMIT 1"""
-
-
-def _find_id(sql: str, *parameters: int | str) -> int | None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        row = cursor.fetchone()
-    return row[0] if row else None
 
 
 def put(
@@ -72,8 +57,8 @@ def put(
 ) -> None:
     """Store the parts of one text, to be sent in this order. The first one quotes."""
     moment = timezone.now()
-    Message.objects.bulk_create(
-        Message(
+    for part, text in enumerate(parts, 1):
+        message = Message(
             conversation=conversation,
             direction=Message.Direction.OUT,
             text=text,
@@ -83,8 +68,7 @@ def put(
             quoted_text=quoted.text if quoted and part == 1 else "",
             **fields,
         )
-        for part, text in enumerate(parts, 1)
-    )
+        hot.insert(message)
 
 
 # An unknown outcome: ask the bridge's record
@@ -171,6 +155,12 @@ def _new_message_id(message: Message) -> str:
         return ""
 
 
+_INTEND = """
+    UPDATE conversations_message SET status = 'sending', whatsapp_id = %s, attempt = %s,
+    attempted_at = %s, sent_at = %s, attempts = attempts + 1
+    WHERE id = %s AND status = 'queued'"""
+
+
 def _store_intent(lease: Lease, message: Message, message_id: str) -> bool:
     """Commit that the message is about to leave; return whether it still may."""
     message.attempt = uuid.uuid4().hex
@@ -178,14 +168,13 @@ def _store_intent(lease: Lease, message: Message, message_id: str) -> bool:
         fence(lease, last_message_at=now())
         # Only now: waiting for the others' transactions is no reason not to send.
         message.attempted_at, stored_at = now(), time.monotonic()
-        queued = Message.objects.filter(pk=message.pk, status=Status.QUEUED)
-        if not queued.update(
-            status=Status.SENDING,
-            whatsapp_id=message_id,
-            attempt=message.attempt,
-            attempted_at=message.attempted_at,
-            sent_at=message.attempted_at,
-            attempts=F("attempts") + 1,
+        if not hot.execute(
+            _INTEND,
+            message_id,
+            message.attempt,
+            message.attempted_at,
+            message.attempted_at,
+            message.pk,
         ):
             raise LeaseLost
     message.attempts += 1
@@ -223,12 +212,16 @@ def _send(message: Message, message_id: str) -> datetime | None:
     return None
 
 
+_QUOTED = "conversation_id = %s AND whatsapp_id = %s LIMIT 1"
+
+
 def _quote(message: Message) -> Quote | None:
     if not message.quoted_id:
         return None
-    asked = message.conversation.messages.filter(whatsapp_id=message.quoted_id).first()
-    if asked is None:
+    found = hot.messages(_QUOTED, message.conversation_id, message.quoted_id)
+    if not found:
         return None
+    asked = found[0]
     sender = asked.sender.address.jids[-1:] if asked.sender else []
     return Quote(
         asked.whatsapp_id, message.conversation.jid, "".join(sender), asked.text
@@ -255,16 +248,34 @@ def _backoff(attempts: int) -> timedelta:
 
 # What became of it. No fence: these are facts about the world.
 
+_ECHO = """
+    SELECT id FROM conversations_message
+    WHERE conversation_id = %s AND whatsapp_id = %s AND id <> %s LIMIT 1"""
+_CONFIRM_RECEIPT = """
+    UPDATE conversations_message SET status = %s, whatsapp_id = %s, error = ''
+    WHERE id = %s"""
+_CONFIRM = f"{_CONFIRM_RECEIPT} AND status NOT IN ('delivered', 'read')"
+_OTHER_PART = """
+    SELECT id FROM conversations_message WHERE conversation_id = %s
+    AND status IN ('queued', 'sending', 'unknown') AND decision_id = %s LIMIT 1"""
+_ANSWERED = """
+    UPDATE conversations_message SET outcome = 'replied'
+    WHERE direction = 'in' AND outcome IN ('replying', 'send_failed')
+    AND id IN (SELECT message_id FROM llm_decision_messages WHERE decision_id = %s)"""
+
 
 def confirm(message: Message, whatsapp_id: str, status: str = Status.SENT) -> None:
     """It left: by the bridge's answer, its echo, its record, or a receipt."""
     if message.status in (Status.DELIVERED, Status.READ) and status == Status.SENT:
         return
-    if echo := _find_id(_ECHO, message.conversation_id, whatsapp_id, message.pk):
+    if echo := hot.first(_ECHO, message.conversation_id, whatsapp_id, message.pk):
         Message.objects.filter(pk=echo).delete()
-    Message.objects.filter(pk=message.pk).exclude(
-        status__in=[Status.DELIVERED, Status.READ] if status == Status.SENT else []
-    ).update(status=status, whatsapp_id=whatsapp_id, error="")
+    hot.execute(
+        _CONFIRM if status == Status.SENT else _CONFIRM_RECEIPT,
+        status,
+        whatsapp_id,
+        message.pk,
+    )
     _settle(message)
 
 
@@ -297,19 +308,15 @@ def _drop_rest(message: Message, reason: str) -> None:
 def _settle(message: Message) -> None:
     """The question is answered once the last part of its reply has left."""
     decision_id = message.decision_id
-    if decision_id and not _find_id(_OTHER_PART, message.conversation_id, decision_id):
-        _end(message, Outcome.REPLIED)
+    if decision_id and not hot.first(_OTHER_PART, message.conversation_id, decision_id):
+        # Why it was answered stays as it was decided.
+        hot.execute(_ANSWERED, decision_id)
 
 
-def _end(message: Message, outcome: str, reason: str = "") -> None:
-    """The outcome of the question. Why it was answered stays as it was decided."""
-    if not message.decision_id:
-        return
-    asked = Message.objects.filter(decisions=message.decision_id, direction="in")
-    if outcome == Outcome.REPLIED:
-        asked = asked.filter(outcome__in=[Outcome.REPLYING, Outcome.SEND_FAILED])
-        asked.update(outcome=outcome)
-    else:
+def _end(message: Message, outcome: str, reason: str) -> None:
+    """The outcome of the question that gets no reply after all."""
+    if message.decision_id:
+        asked = Message.objects.filter(decisions=message.decision_id, direction="in")
         asked.update(outcome=outcome, reason=reason[:300])
 
 
@@ -338,11 +345,19 @@ def _too_late(message: Message) -> tuple[str, str]:
     return Outcome.TOO_OLD, "The reply could not be sent in time"
 
 
+_ASKED = """
+    direction = 'in'
+    AND id IN (SELECT message_id FROM llm_decision_messages WHERE decision_id = %s)"""
+
+
 def _overtaken(message: Message) -> tuple[str, str] | None:
-    asked = list(Message.objects.filter(decisions=message.decision_id, direction="in"))
+    asked = hot.messages(_ASKED, message.decision_id)
     if asked and all(question.deleted_at for question in asked):
         return Outcome.FILTERED, "Deleted before the answer"
-    if message.decision.kind != gates.UNPROMPTED:
+    prompt = hot.first(
+        "SELECT kind FROM llm_decision WHERE id = %s", message.decision_id
+    )
+    if prompt != gates.UNPROMPTED:
         return None
     answers = message.conversation.messages.inbound().filter(
         quoted_id__in=[

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from conversations import bursts, gates, ledger, outbox, whatsapp
+from conversations import bursts, gates, hot, ledger, outbox, whatsapp
 from conversations.context import Context
 from conversations.mailbox import (
     GUILTY_AFTER,
@@ -94,18 +94,17 @@ def _give_up(lease: Lease, reason: str) -> None:
             first.save(update_fields=["outcome", "reason"])
 
 
+_PENDING = """
+    conversation_id = %s AND direction = 'in' AND outcome = ''
+    ORDER BY sent_at, id LIMIT %s"""
+
+
 def _judge_next(lease: Lease) -> datetime | None:
     """Settle the next burst that is over. Return when to look again, None if now."""
-    conversation = Conversation.objects.select_related("contact").get(
-        pk=lease.conversation_id
-    )
+    conversation = hot.conversation(lease.conversation_id)
     if conversation.crashes > GUILTY_AFTER:
         return _give_up(lease, "It crashed the worker again and again")
-    pending = list(
-        conversation.messages.pending()
-        .chronological()
-        .select_related("sender")[:LONGEST_BURST]
-    )
+    pending = hot.messages(_PENDING, conversation.pk, LONGEST_BURST)
     if not pending:
         return None
     agent = AgentSettings.current()
@@ -116,6 +115,11 @@ def _judge_next(lease: Lease) -> datetime | None:
     if burst.over_at > timezone.now():
         return burst.over_at
     return Turn(lease, agent, conversation, burst.messages, context).take()
+
+
+_SETTLE = """
+    UPDATE conversations_message SET outcome = %s, reason = %s
+    WHERE direction = 'in' AND outcome = '' AND id IN"""
 
 
 @dataclass(frozen=True)
@@ -300,10 +304,9 @@ class Turn:
         self, outcome: str, reason: str, decisions: tuple[Decision, ...]
     ) -> None:
         fence(self.lease, crashes=1, errors=0)
-        pending = Message.objects.filter(
-            pk__in=[message.pk for message in self.burst]
-        ).pending()
-        if pending.update(outcome=outcome, reason=reason[:300]) != len(self.burst):
+        ids = [message.pk for message in self.burst]
+        sql = f"{_SETTLE} ({hot.places(ids)})"
+        if hot.execute(sql, outcome, reason[:300], *ids) != len(ids):
             raise LeaseLost  # staff settled it meanwhile
         ledger.store(self.burst, decisions)
 

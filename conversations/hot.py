@@ -4,6 +4,7 @@ Django needs about a millisecond to put one together, which came to three times 
 storing a message costs. What they return are the models; fields not read are deferred.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 from types import NoneType
@@ -80,7 +81,44 @@ def _contacts(ids: set[int]) -> dict[int, Contact]:
 
 def select(model: type[Row], sql: str, *values: Value) -> list[Row]:
     """Rows of a model, with what else the statement selects as attributes."""
-    return list(model.objects.raw(sql, [_adapted(value) for value in values]))
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [_adapted(value) for value in values])
+        read = _reader(model, tuple(column[0] for column in cursor.description))
+        return [read(row) for row in cursor.fetchall()]
+
+
+@cache
+def _reader(model: type[Row], columns: tuple[str, ...]) -> Callable[[tuple], Row]:
+    """What makes a row of a model out of these columns."""
+    # In the model's order, which `from_db` expects where all fields are there.
+    fields = [field for field in model._meta.concrete_fields if field.column in columns]
+    names = [field.attname for field in fields]
+    positions = [columns.index(field.column) for field in fields]
+    others = [(name, n) for n, name in enumerate(columns) if n not in positions]
+    conversions = [
+        (n, convert, field.get_col(model._meta.db_table))
+        for n, field in enumerate(fields)
+        for convert in _converters(field)
+    ]
+
+    def read(found: tuple) -> Row:
+        values = [found[n] for n in positions]
+        for n, convert, expression in conversions:
+            values[n] = convert(values[n], expression, connection)
+        row = model.from_db(connection.alias, names, values)
+        for name, n in others:
+            setattr(row, name, found[n])
+        return row
+
+    return read
+
+
+def _converters(field: models.Field) -> list[Callable]:
+    expression = field.get_col(field.model._meta.db_table)
+    return [
+        *connection.ops.get_db_converters(expression),
+        *field.get_db_converters(connection),
+    ]
 
 
 def places(values: list | set) -> str:

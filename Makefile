@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint format bench torture vendor
+.PHONY: run test lint format bench torture vendor screenshots
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
@@ -50,6 +50,9 @@ bench: .venv/bench
 
 torture: .venv/dev
 	$(BIN)/python -m bench.torture
+
+screenshots: .venv/dev
+	$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 # The front-end's two libraries, as npm has them.
 HTMX = 2.0.11

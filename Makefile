@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint format bench torture vendor screenshots
+.PHONY: run test lint format bench bench-pages torture vendor screenshots
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
@@ -47,6 +47,9 @@ format: .venv/dev
 
 bench: .venv/bench
 	$(BIN)/python -m bench
+
+bench-pages: .venv/dev
+	$(BIN)/python -m bench.pages
 
 torture: .venv/dev
 	$(BIN)/python -m bench.torture

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 Round = dict[str, dict[str, float]]  # "product", "baseline", "empty": name: value
 
@@ -118,9 +119,9 @@ def _spread(values: list[float], digits: int = 1) -> str:
     return f"{middle:.{digits}f} [{low:.{digits}f}..{high:.{digits}f}]"
 
 
-def table(found: list[Row]) -> str:
-    lines = [HEAD, *(row.cells for row in found)]
-    widths = [max(len(line[n]) for line in lines) for n in range(len(HEAD))]
+def table(found: list[Any], head: tuple[str, ...] = HEAD) -> str:
+    lines = [head, *(row.cells for row in found)]
+    widths = [max(len(line[n]) for line in lines) for n in range(len(head))]
     lines.insert(1, tuple("-" * width for width in widths))
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
@@ -139,7 +140,7 @@ def facts() -> dict[str, object]:
     }
 
 
-def write(machine: dict[str, object], rounds: list[Round], found: list[Row]) -> Path:
+def write(machine: dict[str, object], rounds: list[dict], found: list[Any]) -> Path:
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%S}.json"
     content = {

@@ -55,14 +55,14 @@ def make(size: Size, seed: int = 1, until: float | None = None) -> None:
     _tell_sqlite("synchronous=OFF", "journal_mode=MEMORY", "cache_size=-300000")
     # Messages come before the chats that they make.
     with connection.constraint_checks_disabled():
-        _fill(size, Random(seed), until or time.time())
+        fill(size, Random(seed), until or time.time())
     _tell_sqlite("journal_mode=WAL")
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("ANALYZE")  # as autovacuum would have
 
 
-def _fill(size: Size, random: Random, until: float) -> None:
+def fill(size: Size, random: Random, until: float) -> None:
     from bench.pages import surroundings
     from bench.pages.bulk import insert, without_indexes
     from conversations.models import Contact, Conversation, Message

@@ -1,0 +1,95 @@
+"""Open every page of one database many times; what was found goes out as JSON."""
+
+import argparse
+import json
+import math
+import os
+import re
+import sys
+import time
+from statistics import median
+
+import django
+from django.test.utils import CaptureQueriesContext
+
+SLOW_SECONDS, RUNS_OF_SLOW = 1.0, 3
+EXPLAINED_SECONDS = 0.02
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--only", default="")
+    options = parser.parse_args()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_agent.settings")
+    django.setup()
+    json.dump(measure(options.runs, options.only), sys.stdout)
+
+
+def measure(runs: int, only: str = "") -> dict:
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    from bench.pages.crawl import Crawl
+    from conversations.models import AgentSettings
+
+    # Their second of freshness would count as a query now and then.
+    AgentSettings.FRESH_SECONDS = math.inf
+    client = Client(HTTP_HOST="localhost", raise_request_exception=False)
+    client.force_login(User.objects.get(username="root"))
+    crawl = Crawl(client)
+    found = {
+        page.label: _measure_page(page, client, runs)
+        for page in crawl.pages()
+        if re.search(only, page.label)
+    }
+    return {"pages": found, "left_out": crawl.left_out}
+
+
+def _measure_page(page, client, runs: int) -> dict:
+    from django.db import connection
+
+    first, status, size = _open(page, client)
+    with CaptureQueriesContext(connection) as captured:
+        _open(page, client)
+    queries = list(captured)
+    times = [
+        _open(page, client)[0]
+        for _ in range(RUNS_OF_SLOW if first > SLOW_SECONDS else runs)
+    ]
+    return {
+        "url": page.url,
+        "status": status,
+        "bytes": size,
+        "queries": len(queries),
+        "median": median(times),
+        "p95": sorted(times)[math.ceil(0.95 * len(times)) - 1],
+        "slow_queries": [
+            _explained(query)
+            for query in queries
+            if float(query["time"]) >= EXPLAINED_SECONDS
+        ],
+    }
+
+
+def _open(page, client) -> tuple[float, int, int]:
+    started_at = time.perf_counter()
+    response = page.open(client)
+    body = b"".join(response) if response.streaming else response.content
+    return time.perf_counter() - started_at, response.status_code, len(body)
+
+
+def _explained(query: dict) -> dict:
+    from django.db import connection
+
+    word = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
+    plan = []
+    if query["sql"].startswith("SELECT"):
+        with connection.cursor() as cursor:
+            cursor.execute(f"{word} {query['sql']}")
+            plan = [str(row[-1]) for row in cursor.fetchall()]
+    return {**query, "plan": plan}
+
+
+if __name__ == "__main__":
+    main()

@@ -27,7 +27,8 @@ def reload_until_visible(page: Page, wanted: Locator) -> None:
 def test_watches_the_agent_reply_in_a_group(page: Page):
     open_chat(page, 0)
 
-    expect(page.get_by_text("The cabin is booked")).to_be_visible(timeout=SLOW * 1000)
+    log = page.get_by_role("log", name="Messages")  # the list of chats says it, too
+    expect(log.get_by_text("The cabin is booked")).to_be_visible(timeout=SLOW * 1000)
     reply = page.locator(".sandbox-message.api").first
     expect(reply).to_contain_text("21:40", timeout=SLOW * 1000)
 

@@ -1,14 +1,15 @@
 import json
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 
 from conversations.models import Message
 from conversations.whatsapp import BridgeError
-from evolution import admin_bridge
-from evolution.instances import Link
+from evolution import instances
+from evolution.instances import Link, Status
 from evolution.models import Instance, RefusedWebhook, UnreadableEvent
 from tests.evolution.recorded import load
 
@@ -43,14 +44,14 @@ def calls(monkeypatch):
     results = {
         "create": lambda: calls.link,
         "connect": lambda: calls.link,
-        "refresh": lambda: Instance(state="open"),
-        "register_webhook": True,
+        "status": Status("open", "", "", "2.3.7", None, []),
+        "register_webhook": False,
         "restart": None,
         "logout": None,
         "delete": None,
     }
     for name, result in results.items():
-        monkeypatch.setattr(admin_bridge.instances, name, calls.answer(name, result))
+        monkeypatch.setattr(instances, name, calls.answer(name, result))
     return calls
 
 
@@ -89,7 +90,7 @@ class TestInstancePage:
     def test_shows_the_pairing_code(self, admin_client, instance):
         Instance.objects.update(state="connecting", pairing_code="WZYEH1YY")
 
-        assert "WZYEH1YY" in admin_client.get(page(instance)).text
+        assert "WZYE-H1YY" in admin_client.get(page(instance)).text
 
     @pytest.mark.parametrize("state", ["open", "close", "refused", "removed", ""])
     def test_is_still_in_every_other_state(self, admin_client, instance, state):
@@ -146,6 +147,62 @@ class TestInstancePage:
         assert admin_client.get(url).status_code == status
 
 
+class TestLivePart:
+    def live(self, client, instance: Instance, seen: str = ""):
+        url = reverse("admin:evolution_instance_live", args=[instance.pk])
+        return client.get(url, {"seen": seen})
+
+    def test_is_silent_until_something_changes(self, admin_client, instance):
+        seen = self.live(admin_client, instance).headers["X-Seen"]
+
+        assert self.live(admin_client, instance, seen).status_code == 204
+        Instance.objects.update(
+            state="connecting", qr_code="2@code", qr_at=timezone.now()
+        )
+        assert 'class="segno"' in self.live(admin_client, instance, seen).text
+
+    def test_tells_when_the_next_code_comes(self, admin_client, instance):
+        qr_at = timezone.now() - timedelta(seconds=20)
+        Instance.objects.update(state="connecting", qr_code="2@code", qr_at=qr_at)
+
+        assert "comes in 25 s" in self.live(admin_client, instance).text
+
+    def test_offers_a_way_on_where_no_code_comes(self, admin_client, instance):
+        Instance.objects.update(
+            state="connecting", state_at=timezone.now() - timedelta(minutes=2)
+        )
+
+        assert "Connect again" in self.live(admin_client, instance).text
+
+    def test_hides_the_codes_from_who_may_only_look(self, client, instance, staff):
+        Instance.objects.update(
+            state="connecting", qr_code="2@code", pairing_code="WZYEH1YY"
+        )
+        client.force_login(staff("view_instance"))
+
+        for text in (self.live(client, instance).text, client.get(page(instance)).text):
+            assert 'class="segno"' not in text
+            assert "WZYE" not in text
+
+
+class TestAllNumbers:
+    url = reverse_lazy("admin:evolution_instance_changelist")
+
+    def test_leads_to_the_only_one(self, admin_client, instance):
+        assert admin_client.get(self.url).url == page(instance)
+
+    def test_shows_several(self, admin_client, instance):
+        Instance.objects.create(name="second", state="open")
+
+        text = admin_client.get(self.url).text
+
+        assert "spare" in text
+        assert "second" in text
+
+    def test_invites_to_name_the_first(self, admin_client):
+        assert "Add a number" in admin_client.get(self.url).text
+
+
 class TestInstanceButtons:
     @pytest.mark.parametrize("action", ACTIONS)
     def test_ask_the_bridge(self, admin_client, instance, calls, action):
@@ -153,7 +210,8 @@ class TestInstanceButtons:
 
         response = admin_client.post(bridge(instance), fields, follow=True)
 
-        name = {"webhook": "register_webhook"}.get(action, action)
+        names = {"webhook": "register_webhook", "refresh": "status"}
+        name = names.get(action, action)
         assert [call[:2] for call in calls] == [(name, "spare")]
         assert [m.level_tag for m in response.context["messages"]] == ["success"]
 
@@ -183,6 +241,19 @@ class TestInstanceButtons:
         assert "7 to 15 digits" in said(response)
         assert not calls
 
+    def test_tell_what_is_wrong_with_the_webhook(
+        self, admin_client, instance, calls, monkeypatch
+    ):
+        found = Status("open", "", "", "2.3.7", None, ["No webhook is registered."])
+        monkeypatch.setattr(instances, "status", lambda name: found)
+
+        response = admin_client.post(
+            bridge(instance), {"action": "refresh"}, follow=True
+        )
+
+        assert "2.3.7 answers: Open" in said(response)
+        assert "No webhook is registered." in said(response)
+
     def test_tell_what_the_bridge_refused(self, admin_client, instance, calls):
         calls.error = BridgeError("Evolution is not reachable.", kind="unreachable")
 
@@ -192,7 +263,11 @@ class TestInstanceButtons:
 
         assert said(response) == "Evolution is not reachable."
 
-    def test_tell_that_a_restart_is_needed(self, admin_client, instance, calls):
+    def test_tell_that_a_restart_is_needed(
+        self, admin_client, instance, calls, monkeypatch
+    ):
+        monkeypatch.setattr(instances, "register_webhook", lambda name: True)
+
         response = admin_client.post(
             bridge(instance), {"action": "webhook"}, follow=True
         )

@@ -1,0 +1,1 @@
+from evolution.admin import instances, records  # noqa: F401

@@ -1,0 +1,130 @@
+"""The buttons of an instance's page: each calls one function of `instances`."""
+
+from dataclasses import dataclass
+
+from django import forms
+from django.conf import settings
+from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_lazy as _
+
+from evolution import instances
+from evolution.models import Instance
+
+
+@dataclass(frozen=True)
+class Action:
+    name: str
+    label: Promise
+    asks_first: Promise | str = ""  # what it does, where that cannot be undone
+
+
+ACTIONS = {
+    action.name: action
+    for action in (
+        Action("connect", _("Connect")),
+        Action("refresh", _("Check")),
+        Action("restart", _("Restart")),
+        Action("webhook", _("Register webhook")),
+        Action("create", _("Create in Evolution API")),
+        Action(
+            "logout",
+            _("Unlink"),
+            _(
+                "The phone is unlinked: no message comes in or goes out until one is "
+                "linked again."
+            ),
+        ),
+        Action(
+            "delete",
+            _("Delete in Evolution API"),
+            _(
+                "The phone is unlinked, and Evolution API forgets the instance with "
+                "its record of sent messages. Conversations stay here."
+            ),
+        ),
+    )
+}
+
+
+class InstanceForm(forms.ModelForm):
+    class Meta:
+        model = Instance
+        fields = ["name"]
+
+    def get_initial_for_field(self, field: forms.Field, field_name: str) -> object:
+        given = super().get_initial_for_field(field, field_name)
+        return given or settings.EVOLUTION_INSTANCE
+
+    def clean_name(self) -> str:
+        name = self.cleaned_data["name"]
+        if not name.strip(" ."):
+            raise forms.ValidationError(_("This cannot name an instance."))
+        return name
+
+
+class NumberForm(forms.Form):
+    number = forms.CharField(required=False, max_length=40)
+
+    def clean_number(self) -> str:
+        number = "".join(filter(str.isdecimal, self.cleaned_data["number"]))
+        if self.cleaned_data["number"] and not 7 <= len(number) <= 15:
+            raise forms.ValidationError(
+                _("A number wants 7 to 15 digits, the country code first.")
+            )
+        return number
+
+
+def carry_out(action: str, name: str, number: str) -> tuple[str, list[str]]:
+    """Do it, and say what was done and what is still wrong; or raise BridgeError."""
+    match action:
+        case "create":
+            instances.create(name)
+            return gettext("Created. Its webhooks come to %s.") % _address(), []
+        case "connect":
+            return _connect(name, number), []
+        case "refresh":
+            return _check(name)
+        case "webhook":
+            return _register_webhook(name)
+        case "restart":
+            instances.restart(name)
+            return gettext("It restarts."), []
+        case "logout":
+            instances.logout(name)
+            return gettext("The phone is unlinked."), []
+        case "delete":
+            instances.delete(name)
+            return gettext("Deleted in Evolution API."), []
+    raise ValueError(action)
+
+
+def _address() -> str:
+    return settings.WEBHOOK_URL
+
+
+def _connect(name: str, number: str) -> str:
+    link = instances.connect(name, number)
+    if link.state == Instance.State.OPEN:
+        return gettext("It is linked already.")
+    if link.pairing_code:
+        return gettext("Type the pairing code into the phone.")
+    if link.qr_code:
+        return gettext("Scan the QR code with the phone.")
+    return gettext("Connecting: the QR code will appear here.")
+
+
+def _check(name: str) -> tuple[str, list[str]]:
+    status = instances.status(name)
+    state = Instance.State(status.state).label
+    said = gettext("Evolution API %(version)s answers: %(state)s.") % {
+        "version": status.version,
+        "state": state,
+    }
+    return said, status.webhook_problems
+
+
+def _register_webhook(name: str) -> tuple[str, list[str]]:
+    needs_restart = instances.register_webhook(name)
+    done = gettext("Its webhooks come to %s.") % _address()
+    problem = gettext("Until it reconnects they carry media inside: restart it.")
+    return done, [problem] if needs_restart else []

@@ -17,6 +17,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from conversations.models import AgentSettings
@@ -106,7 +107,7 @@ def _chat(screen: Screen, cursor: str = "") -> dict:
 
 @require_GET
 def show_page(request: HttpRequest) -> HttpResponse:
-    context = {**request.admin_site.each_context(request), "title": "Phone"}
+    context = {**request.admin_site.each_context(request), "title": _("Sandbox phone")}
     try:
         screen = _screen(request)
         if screen.instance and screen.chat:

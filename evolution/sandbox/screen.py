@@ -7,6 +7,7 @@ from functools import cached_property
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from conversations.models import Conversation
 
@@ -24,8 +25,9 @@ class Chat:
     is_group: bool = False
 
     @property
-    def initials(self) -> str:
-        return "".join(word[0] for word in self.name.split()[:2]).upper()
+    def number(self) -> int:
+        """Of its colour."""
+        return sum(map(ord, self.jid))
 
 
 class Screen:
@@ -68,7 +70,8 @@ class Screen:
             Chat(
                 group["jid"],
                 group["name"],
-                ", ".join(names[phone] for phone in group["members"]) + ", the agent",
+                ", ".join(names[phone] for phone in group["members"])
+                + _(", the agent"),
                 last.get(group["jid"], ""),
                 is_group=True,
             )
@@ -78,8 +81,8 @@ class Screen:
         direct = [
             Chat(
                 person["jid"],
-                person["name"] if self.is_owner else "The agent",
-                f"+{person['phone']}" if self.is_owner else "Direct chat",
+                person["name"] if self.is_owner else _("The agent"),
+                f"+{person['phone']}" if self.is_owner else _("Direct chat"),
                 last.get(person["jid"], ""),
             )
             for person in self.people

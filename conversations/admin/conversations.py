@@ -3,21 +3,16 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, F, OuterRef, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
-from django.views.decorators.http import require_POST
 
 from conversations import steering
-from conversations.admin.forms import ConversationForm, SteeringForm
-from conversations.admin.history import history
+from conversations.admin.conversation_page import ConversationPage
+from conversations.admin.forms import ConversationForm
 from conversations.admin.kept import KeptAdmin
-from conversations.admin.steering import steer
 from conversations.models import FOREVER, Conversation, Message, Mode
-from conversations.steering import NotPossible
 
 
 class StandingBackFilter(admin.SimpleListFilter):
@@ -46,7 +41,7 @@ class StandingBackFilter(admin.SimpleListFilter):
 
 
 @admin.register(Conversation)
-class ConversationAdmin(KeptAdmin):
+class ConversationAdmin(ConversationPage, KeptAdmin):
     list_display = (
         "title",
         "is_group",
@@ -85,46 +80,6 @@ class ConversationAdmin(KeptAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Conversation]:
         pending = Message.objects.pending().filter(conversation=OuterRef("pk"))
         return super().get_queryset(request).annotate(has_pending=Exists(pending))
-
-    def get_urls(self) -> list[URLPattern]:
-        steer_view = require_POST(self.admin_site.admin_view(self.steer_view))
-        return [
-            path(
-                "<int:pk>/steer/", steer_view, name="conversations_conversation_steer"
-            ),
-            *super().get_urls(),
-        ]
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict, *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        with_prompts = request.user.has_perm("llm.view_decision")
-        before = request.GET.get("before", "")
-        context |= {
-            "history": history(context["original"], before, with_prompts),
-            "with_prompts": with_prompts,
-            "before": before,
-            "standing_back": self.standing_back(context["original"]),
-        }
-        return super().render_change_form(request, context, *args, **kwargs)
-
-    def steer_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        conversation = self.get_object(request, str(pk))
-        if not self.has_change_permission(request, conversation):
-            raise PermissionDenied
-        if conversation is None:
-            raise Http404
-        form = SteeringForm(request.POST)
-        try:
-            if not form.is_valid():
-                raise NotPossible("That cannot be read.")
-            done = steer(conversation, request.user, **form.cleaned_data)
-        except NotPossible as error:
-            self.message_user(request, str(error), messages.ERROR)
-        else:
-            self.message_user(request, done, messages.SUCCESS)
-            self.log_change(request, conversation, done)
-        return HttpResponseRedirect(_page(request, pk, form.cleaned_data))
 
     @admin.display(description="name", ordering="name")
     def title(self, conversation: Conversation) -> str:
@@ -193,12 +148,3 @@ def _until(moment: datetime) -> str:
     if moment == FOREVER:
         return "until somebody resumes"
     return f"until {timezone.localtime(moment):%Y-%m-%d %H:%M}"
-
-
-def _page(request: HttpRequest, pk: int, asked: dict) -> str:
-    """Where the button was."""
-    url = reverse("admin:conversations_conversation_change", args=[pk])
-    before = request.GET.get("before", "")
-    query = f"?before={before}" if before.isdecimal() else ""
-    message = asked.get("message")
-    return f"{url}{query}#{f'message-{message}' if message else 'latest'}"

@@ -1,7 +1,7 @@
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 
-from conversations.models import Conversation
+from conversations.models import AgentSettings, Conversation
 
 # The least and the most that a setting may be.
 LIMITS = {
@@ -43,6 +43,12 @@ class ConversationForm(LimitedForm):
     class Meta:
         model = Conversation
         fields = ["name", "mode", "access", "threshold", "instructions"]
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if "threshold" in self.fields:
+            in_force = f"{AgentSettings.current().threshold:g}"
+            self.fields["threshold"].widget.attrs["placeholder"] = in_force
 
 
 class AgentSettingsForm(LimitedForm):

@@ -1,9 +1,11 @@
 """The buttons of a conversation's page: each calls one function of `steering`."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from conversations import steering
 from conversations.models import Conversation, Message
@@ -22,7 +24,7 @@ def steer(
         return _steer_conversation(conversation, staff, action, text)
     found = conversation.messages.filter(pk=message).first()
     if found is None:
-        raise NotPossible("That message is gone.")
+        raise NotPossible(_("That message is gone."))
     return _steer_message(found, staff, action, text)
 
 
@@ -32,17 +34,21 @@ def _steer_conversation(
     match action:
         case "reply":
             steering.reply(conversation, text, staff)
-            return "Your reply is on its way, and the agent stands back."
+            mark_read(conversation, timezone.now())
+            return _("Your reply is on its way, and the agent stands back.")
         case "pause":
             steering.pause(conversation)
-            return "Paused until somebody resumes."
+            return _("Paused until somebody resumes.")
         case "pause_hour":
             steering.pause(conversation, timezone.now() + timedelta(hours=1))
-            return "Paused for an hour."
+            return _("Paused for an hour.")
+        case "pause_day":
+            steering.pause(conversation, _tomorrow())
+            return _("Paused until tomorrow.")
         case "resume":
             steering.resume(conversation)
-            return "Resumed: the agent may speak again."
-    raise NotPossible("There is no such action.")
+            return _("Resumed: the agent may speak again.")
+    raise NotPossible(_("There is no such action."))
 
 
 def _steer_message(
@@ -51,20 +57,31 @@ def _steer_message(
     match action:
         case "approve":
             steering.approve(message, staff)
-            return "Approved: the draft is on its way."
+            return _("Approved: the draft is on its way.")
         case "approve_edited":
             steering.approve(message, staff, text)
-            return "Approved as edited: it is on its way."
+            return _("Approved as edited: it is on its way.")
         case "discard":
             steering.discard(message, staff)
-            return "The draft is discarded."
+            return _("The draft is discarded.")
         case "send_again":
             steering.send_again(message, staff)
-            return "It will be sent again."
+            return _("It will be sent again.")
         case "drop":
             steering.drop(message, staff)
-            return "Dropped: it will not be sent."
+            return _("Dropped: it will not be sent.")
         case "judge_again":
             steering.judge_again(message)
-            return "It will be judged again."
-    raise NotPossible("There is no such action.")
+            return _("It will be judged again.")
+    raise NotPossible(_("There is no such action."))
+
+
+def mark_read(conversation: Conversation, until: datetime) -> None:
+    """Only ever forward: another window may have shown more."""
+    unread = Q(read_until=None) | Q(read_until__lt=until)
+    Conversation.objects.filter(unread, pk=conversation.pk).update(read_until=until)
+
+
+def _tomorrow() -> datetime:
+    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + timedelta(days=1)

@@ -1,29 +1,30 @@
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class Instance(models.Model):
     """One WhatsApp number linked in Evolution, as its webhooks last told us."""
 
     class State(models.TextChoices):
-        UNKNOWN = "", "Unknown"
-        CONNECTING = "connecting", "Connecting"
-        OPEN = "open", "Open"
-        CLOSE = "close", "Closed"
-        REFUSED = "refused", "Refused: the limit of QR codes was reached"
-        REMOVED = "removed", "Removed"
+        UNKNOWN = "", _("Unknown")
+        CONNECTING = "connecting", _("Connecting")
+        OPEN = "open", _("Open")
+        CLOSE = "close", _("Closed")
+        REFUSED = "refused", _("Refused: the limit of QR codes was reached")
+        REMOVED = "removed", _("Removed")
 
     name = models.CharField(max_length=100, unique=True)
     state = models.CharField(max_length=12, choices=State, blank=True)
     state_reason = models.CharField(max_length=200, blank=True)
     state_at = models.DateTimeField(null=True, blank=True)
-    phone_jid = models.CharField("phone JID", max_length=64, blank=True)
-    lid = models.CharField("LID", max_length=64, blank=True)
+    phone_jid = models.CharField(_("phone JID"), max_length=64, blank=True)
+    lid = models.CharField(_("LID"), max_length=64, blank=True)
     profile_name = models.CharField(max_length=200, blank=True)
-    qr_code = models.TextField("QR code", blank=True, editable=False)
+    qr_code = models.TextField(_("QR code"), blank=True, editable=False)
     qr_at = models.DateTimeField(null=True, blank=True, editable=False)
     pairing_code = models.CharField(max_length=20, blank=True, editable=False)
-    webhook_at = models.DateTimeField("last webhook", null=True, blank=True)
+    webhook_at = models.DateTimeField(_("last webhook"), null=True, blank=True)
 
     def __str__(self) -> str:
         return self.name
@@ -47,11 +48,11 @@ class RefusedWebhook(models.Model):
     """Deliveries that were turned away. Evolution does not send those again."""
 
     class Reason(models.TextChoices):
-        SECRET = "secret", "Wrong or missing secret"
-        SIZE = "size", "Larger than the limit"
+        SECRET = "secret", _("Wrong or missing secret")
+        SIZE = "size", _("Larger than the limit")
 
     reason = models.CharField(max_length=10, choices=Reason)
-    source = models.CharField(max_length=64, help_text="The sender's IP address.")
+    source = models.CharField(max_length=64, help_text=_("The sender's IP address."))
     count = models.PositiveIntegerField(default=1)
     first_at = models.DateTimeField(default=timezone.now)
     last_at = models.DateTimeField(default=timezone.now)

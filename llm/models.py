@@ -1,4 +1,5 @@
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Decision(models.Model):
@@ -9,41 +10,47 @@ class Decision(models.Model):
     """
 
     class Step(models.TextChoices):
-        RELEVANCE = "relevance", "Relevance"
-        RESPONSE = "response", "Response"
+        RELEVANCE = "relevance", _("Relevance")
+        RESPONSE = "response", _("Response")
 
     class Source(models.TextChoices):
-        RULE = "rule", "Rule"
-        MODEL = "model", "Model"
+        RULE = "rule", _("Rule")
+        MODEL = "model", _("Model")
 
     class Outcome(models.TextChoices):
-        REPLY = "reply", "Reply"
-        SILENT = "silent", "Silent"
-        WRITTEN = "written", "Written"
-        FAILED = "failed", "Failed"
+        REPLY = "reply", _("Reply")
+        SILENT = "silent", _("Silent")
+        WRITTEN = "written", _("Written")
+        FAILED = "failed", _("Failed")
 
     conversation = models.ForeignKey(
         "conversations.Conversation", models.CASCADE, related_name="decisions"
     )
     messages = models.ManyToManyField(
-        "conversations.Message", related_name="decisions", help_text="The burst judged."
+        "conversations.Message",
+        related_name="decisions",
+        help_text=_("The burst judged."),
     )
     step = models.CharField(max_length=10, choices=Step)
     source = models.CharField(max_length=10, choices=Source)
     outcome = models.CharField(max_length=10, choices=Outcome)
     p = models.FloatField(
-        null=True, blank=True, help_text="Probability that a reply is wanted, 0 to 1."
+        null=True,
+        blank=True,
+        help_text=_("Probability that a reply is wanted, 0 to 1."),
     )
-    threshold = models.FloatField(null=True, blank=True, help_text="The one in force.")
+    threshold = models.FloatField(
+        null=True, blank=True, help_text=_("The one in force.")
+    )
     kind = models.CharField(max_length=20, blank=True)
     why = models.CharField(max_length=500, blank=True)
     provider = models.CharField(max_length=20, blank=True)
     model = models.CharField(
-        max_length=100, blank=True, help_text="As the provider named it."
+        max_length=100, blank=True, help_text=_("As the provider named it.")
     )
     prompt_version = models.CharField(max_length=40, blank=True)
-    input = models.TextField(blank=True, help_text="The prompt as it was sent.")
-    output = models.TextField(blank=True, help_text="The answer as it came.")
+    input = models.TextField(blank=True, help_text=_("The prompt as it was sent."))
+    output = models.TextField(blank=True, help_text=_("The answer as it came."))
     tokens_in = models.PositiveIntegerField(null=True, blank=True)
     tokens_cached = models.PositiveIntegerField(null=True, blank=True)
     tokens_out = models.PositiveIntegerField(null=True, blank=True)

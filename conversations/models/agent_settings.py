@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from conversations.models.conversation import Mode
 
@@ -12,39 +13,39 @@ class AgentSettings(models.Model):
     """The one row that staff steer the agent with. Secrets are never in it."""
 
     class GroupPolicy(models.TextChoices):
-        JUDGED = "judged", "Where the model thinks that a reply is wanted"
-        ADDRESSED = "addressed", "Only when addressed"
+        JUDGED = "judged", _("Where the model thinks that a reply is wanted")
+        ADDRESSED = "addressed", _("Only when addressed")
 
     class OnGateFailure(models.TextChoices):
-        SILENT = "silent", "Stay silent"
-        RETRY = "retry", "Try again later"
+        SILENT = "silent", _("Stay silent")
+        RETRY = "retry", _("Try again later")
 
     class Provider(models.TextChoices):
-        SCRIPTED = "scripted", "Scripted (no network)"
-        OPENAI = "openai", "OpenAI-compatible"
-        ANTHROPIC = "anthropic", "Anthropic"
-        TEMPLATE = "template", "Template (BrightWrapper)"
+        SCRIPTED = "scripted", _("Scripted (no network)")
+        OPENAI = "openai", _("OpenAI-compatible")
+        ANTHROPIC = "anthropic", _("Anthropic")
+        TEMPLATE = "template", _("Template (BrightWrapper)")
 
     # Who answers
-    is_on = models.BooleanField("agent is on", default=True)
+    is_on = models.BooleanField(_("agent is on"), default=True)
     whatsapp_provider = models.CharField(
         max_length=20, default="evolution", editable=False
     )
-    bot_name = models.CharField("name", max_length=60, default="Assistant")
+    bot_name = models.CharField(_("name"), max_length=60, default="Assistant")
     aliases = models.CharField(
         max_length=300,
         blank=True,
-        help_text="Other names it answers to, separated by commas.",
+        help_text=_("Other names it answers to, separated by commas."),
     )
     only_allowed = models.BooleanField(
         default=False,
-        help_text="Answer only contacts and conversations marked as allowed.",
+        help_text=_("Answer only contacts and conversations marked as allowed."),
     )
     new_direct_mode = models.CharField(
-        "mode of new direct chats", max_length=10, choices=Mode, default=Mode.LIVE
+        _("mode of new direct chats"), max_length=10, choices=Mode, default=Mode.LIVE
     )
     new_group_mode = models.CharField(
-        "mode of new groups", max_length=10, choices=Mode, default=Mode.SHADOW
+        _("mode of new groups"), max_length=10, choices=Mode, default=Mode.SHADOW
     )
 
     # When it replies
@@ -52,34 +53,36 @@ class AgentSettings(models.Model):
         max_length=10, choices=GroupPolicy, default=GroupPolicy.JUDGED
     )
     threshold = models.FloatField(
-        default=0.6, help_text="0 to 1: reply when the probability is at or above it."
+        default=0.6,
+        help_text=_("0 to 1: reply when the probability is at or above it."),
     )
     on_gate_failure = models.CharField(
         max_length=10, choices=OnGateFailure, default=OnGateFailure.SILENT
     )
     direct_wait = models.FloatField(
-        default=1.5, help_text="Seconds of silence that end a burst in a direct chat."
+        default=1.5,
+        help_text=_("Seconds of silence that end a burst in a direct chat."),
     )
-    group_wait = models.FloatField(default=5, help_text="The same in a group.")
+    group_wait = models.FloatField(default=5, help_text=_("The same in a group."))
     longest_wait = models.FloatField(
-        default=12, help_text="Seconds after which a burst is judged in any case."
+        default=12, help_text=_("Seconds after which a burst is judged in any case.")
     )
     oldest_answered = models.PositiveIntegerField(
         default=10,
-        help_text="Minutes; older messages are context, not a call to answer.",
+        help_text=_("Minutes; older messages are context, not a call to answer."),
     )
     takeover_minutes = models.PositiveIntegerField(
-        default=30, help_text="How long the agent stands back when a person writes."
+        default=30, help_text=_("How long the agent stands back when a person writes.")
     )
 
     # How it replies
     instructions = models.TextField(
         default="You are a friendly, helpful assistant. Answer briefly, in the language of the chat.",
-        help_text="Who it is, what it knows, how it writes.",
+        help_text=_("Who it is, what it knows, how it writes."),
     )
     group_instructions = models.TextField(
         blank=True,
-        help_text="When a reply is wanted in groups; given to the judging step.",
+        help_text=_("When a reply is wanted in groups; given to the judging step."),
     )
     context_messages = models.PositiveIntegerField(default=20)
     quote_in_groups = models.BooleanField(default=True)
@@ -92,38 +95,38 @@ class AgentSettings(models.Model):
     )
     relevance_model = models.CharField(max_length=100, blank=True)
     relevance_timeout = models.FloatField(
-        default=10, help_text="Seconds, retries included."
+        default=10, help_text=_("Seconds, retries included.")
     )
     relevance_price_in = models.DecimalField(
-        max_digits=10, decimal_places=4, default=0, help_text="Per million tokens."
+        max_digits=10, decimal_places=4, default=0, help_text=_("Per million tokens.")
     )
     relevance_price_out = models.DecimalField(
-        max_digits=10, decimal_places=4, default=0, help_text="Per million tokens."
+        max_digits=10, decimal_places=4, default=0, help_text=_("Per million tokens.")
     )
     response_provider = models.CharField(
         max_length=20, choices=Provider, default=Provider.SCRIPTED
     )
     response_model = models.CharField(max_length=100, blank=True)
     response_timeout = models.FloatField(
-        default=45, help_text="Seconds, retries included."
+        default=45, help_text=_("Seconds, retries included.")
     )
     response_price_in = models.DecimalField(
-        max_digits=10, decimal_places=4, default=0, help_text="Per million tokens."
+        max_digits=10, decimal_places=4, default=0, help_text=_("Per million tokens.")
     )
     response_price_out = models.DecimalField(
-        max_digits=10, decimal_places=4, default=0, help_text="Per million tokens."
+        max_digits=10, decimal_places=4, default=0, help_text=_("Per million tokens.")
     )
     response_max_tokens = models.PositiveIntegerField(default=800)
     temperature = models.FloatField(default=0.5)
 
     # Limits
     unprompted_gap = models.FloatField(
-        default=2, help_text="Minutes between two unprompted replies in a group."
+        default=2, help_text=_("Minutes between two unprompted replies in a group.")
     )
     unprompted_per_hour = models.PositiveIntegerField(default=6)
     unprompted_per_day = models.PositiveIntegerField(default=20)
     replies_per_minute = models.PositiveIntegerField(
-        default=8, help_text="In one conversation; more looks like two bots talking."
+        default=8, help_text=_("In one conversation; more looks like two bots talking.")
     )
     replies_per_hour = models.PositiveIntegerField(default=60)
     daily_spend_limit = models.DecimalField(
@@ -131,14 +134,14 @@ class AgentSettings(models.Model):
         decimal_places=2,
         null=True,
         blank=True,
-        help_text="For model calls, in the currency of the prices; empty: none.",
+        help_text=_("For model calls, in the currency of the prices; empty: none."),
     )
     daily_call_limit = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Model calls a day; empty: no limit."
+        null=True, blank=True, help_text=_("Model calls a day; empty: no limit.")
     )
 
     class Meta:
-        verbose_name = verbose_name_plural = "settings"
+        verbose_name = verbose_name_plural = _("settings")
 
     def __str__(self) -> str:
         return "Settings"

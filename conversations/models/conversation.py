@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from conversations import whatsapp
 
@@ -13,25 +14,25 @@ FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class Mode(models.TextChoices):
-    OFF = "off", "Off: store only"
-    SHADOW = "shadow", "Shadow: decide and store, send nothing"
-    DRAFT = "draft", "Draft: write, but wait for approval"
-    LIVE = "live", "Live: send"
+    OFF = "off", _("Off: store only")
+    SHADOW = "shadow", _("Shadow: decide and store, send nothing")
+    DRAFT = "draft", _("Draft: write, but wait for approval")
+    LIVE = "live", _("Live: send")
 
 
 class Access(models.TextChoices):
-    DEFAULT = "", "Default"
-    ALLOWED = "allowed", "Allowed"
-    BLOCKED = "blocked", "Blocked"
+    DEFAULT = "", _("Default")
+    ALLOWED = "allowed", _("Allowed")
+    BLOCKED = "blocked", _("Blocked")
 
 
 class Contact(models.Model):
     """A person; phone-number JID and LID are two addresses of one contact."""
 
     phone_jid = models.CharField(
-        "phone JID", max_length=64, null=True, blank=True, unique=True
+        _("phone JID"), max_length=64, null=True, blank=True, unique=True
     )  # noqa: DJ001
-    lid = models.CharField("LID", max_length=64, null=True, blank=True, unique=True)  # noqa: DJ001
+    lid = models.CharField(_("LID"), max_length=64, null=True, blank=True, unique=True)  # noqa: DJ001
     name = models.CharField(max_length=200, blank=True)
     access = models.CharField(max_length=10, choices=Access, blank=True)
 
@@ -51,7 +52,7 @@ class Conversation(models.Model):
     """All messages of a direct chat or a group with an instance."""
 
     instance = models.CharField(max_length=100)
-    jid = models.CharField("JID", max_length=64)
+    jid = models.CharField(_("JID"), max_length=64)
     contact = models.ForeignKey(
         Contact, models.PROTECT, null=True, blank=True, related_name="conversations"
     )
@@ -60,11 +61,11 @@ class Conversation(models.Model):
     mode = models.CharField(max_length=10, choices=Mode, default=Mode.LIVE)
     access = models.CharField(max_length=10, choices=Access, blank=True)
     threshold = models.FloatField(
-        null=True, blank=True, help_text="0 to 1; empty: the settings' threshold."
+        null=True, blank=True, help_text=_("0 to 1; empty: the settings' threshold.")
     )
     instructions = models.TextField(
         blank=True,
-        help_text="Added to the settings' instructions in this conversation.",
+        help_text=_("Added to the settings' instructions in this conversation."),
     )
     paused_until = models.DateTimeField(null=True, blank=True)
     taken_over_until = models.DateTimeField(null=True, blank=True)

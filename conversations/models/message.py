@@ -2,6 +2,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from conversations import whatsapp
 from conversations.models.conversation import Contact, Conversation
@@ -27,45 +28,45 @@ class Message(models.Model):
     """One message, inbound or outbound, seen from us."""
 
     class Direction(models.TextChoices):
-        IN = "in", "Inbound"
-        OUT = "out", "Outbound"
+        IN = "in", _("Inbound")
+        OUT = "out", _("Outbound")
 
     class Author(models.TextChoices):
-        CONTACT = "", "Contact"
-        AGENT = "agent", "Agent"
-        STAFF = "staff", "Staff"
-        PHONE = "phone", "Phone"  # or another program on the same bridge
+        CONTACT = "", _("Contact")
+        AGENT = "agent", _("Agent")
+        STAFF = "staff", _("Staff")
+        PHONE = "phone", _("Phone")  # or another program on the same bridge
 
     class Outcome(models.TextChoices):
-        PENDING = "", "Pending"
-        REPLYING = "replying", "Replying"
-        REPLIED = "replied", "Replied"
-        DRAFTED = "drafted", "Drafted: waits for approval"
-        SHADOW = "shadow", "Shadow: a reply was wanted"
-        BELOW_THRESHOLD = "below_threshold", "Below threshold"
-        NOT_ADDRESSED = "not_addressed", "Not addressed"
-        FILTERED = "filtered", "Filtered"
-        PAUSED = "paused", "Paused"
-        TAKEN_OVER = "taken_over", "A person took over"
-        OVER_BUDGET = "over_budget", "Over budget"
-        TOO_OLD = "too_old", "Too old"
-        ANSWERED = "answered", "Answered meanwhile"
-        DISCARDED = "discarded", "Draft discarded"
-        GATE_FAILED = "gate_failed", "Gate failed"
-        RESPONSE_FAILED = "response_failed", "Response failed"
-        SEND_FAILED = "send_failed", "Send failed"
+        PENDING = "", _("Pending")
+        REPLYING = "replying", _("Replying")
+        REPLIED = "replied", _("Replied")
+        DRAFTED = "drafted", _("Drafted: waits for approval")
+        SHADOW = "shadow", _("Shadow: a reply was wanted")
+        BELOW_THRESHOLD = "below_threshold", _("Below threshold")
+        NOT_ADDRESSED = "not_addressed", _("Not addressed")
+        FILTERED = "filtered", _("Filtered")
+        PAUSED = "paused", _("Paused")
+        TAKEN_OVER = "taken_over", _("A person took over")
+        OVER_BUDGET = "over_budget", _("Over budget")
+        TOO_OLD = "too_old", _("Too old")
+        ANSWERED = "answered", _("Answered meanwhile")
+        DISCARDED = "discarded", _("Draft discarded")
+        GATE_FAILED = "gate_failed", _("Gate failed")
+        RESPONSE_FAILED = "response_failed", _("Response failed")
+        SEND_FAILED = "send_failed", _("Send failed")
 
     class Status(models.TextChoices):
         NONE = "", "-"
-        DRAFT = "draft", "Draft"
-        QUEUED = "queued", "Queued"
-        SENDING = "sending", "Sending"
-        UNKNOWN = "unknown", "Unknown"
-        SENT = "sent", "Sent"
-        DELIVERED = "delivered", "Delivered"
-        READ = "read", "Read"
-        FAILED = "failed", "Failed"
-        DROPPED = "dropped", "Dropped"
+        DRAFT = "draft", _("Draft")
+        QUEUED = "queued", _("Queued")
+        SENDING = "sending", _("Sending")
+        UNKNOWN = "unknown", _("Unknown")
+        SENT = "sent", _("Sent")
+        DELIVERED = "delivered", _("Delivered")
+        READ = "read", _("Read")
+        FAILED = "failed", _("Failed")
+        DROPPED = "dropped", _("Dropped")
 
     UNSETTLED = [Status.QUEUED, Status.SENDING, Status.UNKNOWN]
 
@@ -77,7 +78,7 @@ class Message(models.Model):
     sender = models.ForeignKey(
         Contact, models.PROTECT, null=True, blank=True, related_name="messages"
     )
-    whatsapp_id = models.CharField("WhatsApp id", max_length=128, blank=True)
+    whatsapp_id = models.CharField(_("WhatsApp id"), max_length=128, blank=True)
     kind = models.CharField(
         max_length=12,
         choices=[(kind.value, kind.value) for kind in whatsapp.Kind],
@@ -89,7 +90,7 @@ class Message(models.Model):
     quoted_sender = models.CharField(max_length=64, blank=True)
     quoted_text = models.TextField(blank=True)
     mentions = models.JSONField(default=list, blank=True)
-    sent_at = models.DateTimeField(help_text="By WhatsApp's clock.")
+    sent_at = models.DateTimeField(help_text=_("By WhatsApp's clock."))
     received_at = models.DateTimeField(default=timezone.now)
     edited_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)

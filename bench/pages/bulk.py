@@ -24,9 +24,8 @@ def moment(seconds: float) -> object:
 
 
 def insert(model: type[Model], rows: Iterable[Row]) -> None:
-    fields = model._meta.concrete_fields
-    columns = [field.column for field in fields]
-    values = _values(model, fields, rows)
+    columns = [field.column for field in model._meta.concrete_fields]
+    values = _values(model, rows, _last_key(model))
     table = connection.ops.quote_name(model._meta.db_table)
     names = ", ".join(map(connection.ops.quote_name, columns))
     with connection.cursor() as cursor:
@@ -60,13 +59,17 @@ def without_indexes() -> Iterator[None]:
             cursor.execute(statement)
 
 
-def _values(
-    model: type[Model], fields: list[Field], rows: Iterable[Row]
-) -> Iterator[tuple]:
+def _last_key(model: type[Model]) -> int:
+    if model._meta.auto_field is None:
+        return 0
+    return model._base_manager.aggregate(last=Max("pk"))["last"] or 0
+
+
+def _values(model: type[Model], rows: Iterable[Row], last: int) -> Iterator[tuple]:
+    """While they are sent, the connection cannot be asked anything."""
+    fields = model._meta.concrete_fields
     defaults = {field.column: _default(field) for field in fields}
     key = model._meta.pk.column
-    if model._meta.auto_field:
-        last = model._base_manager.aggregate(last=Max("pk"))["last"] or 0
     for row in rows:
         full = defaults | row
         if model._meta.auto_field and full[key] is None:

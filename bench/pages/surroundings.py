@@ -29,11 +29,12 @@ def fill(size: Size, random: Random, writer: Writer, until: float) -> None:
         return moment(until - random.random() * DAYS * DAY)
 
     many = size.messages // 100
+    kind = ContentType.objects.get_for_model(Conversation).pk
     AgentSettings.load()
     insert(Instance, _instances(until))
     insert(Worker, _workers(until))
     insert(Session, _sessions(max(10, many // 20), until))
-    insert(LogEntry, (_log_entry(random, writer, past()) for _ in range(many)))
+    insert(LogEntry, (_log_entry(random, writer, kind, past()) for _ in range(many)))
     insert(
         SettingsChange, (_settings_change(past()) for _ in range(max(5, many // 50)))
     )
@@ -82,12 +83,11 @@ def _sessions(count: int, until: float) -> Iterator[Row]:
         yield {"session_key": key, "session_data": "e30:1", "expire_date": end}
 
 
-def _log_entry(random: Random, writer: Writer, at: object) -> Row:
-    kind = ContentType.objects.get_for_model(Conversation)
+def _log_entry(random: Random, writer: Writer, kind: int, at: object) -> Row:
     return {
         "action_time": at,
         "user_id": random.randint(1, 1 + STAFF * len(ROLES)),
-        "content_type_id": kind.pk,
+        "content_type_id": kind,
         "object_id": str(random.randint(1, 20)),
         "object_repr": writer.name(),
         "action_flag": 2,

@@ -7,19 +7,23 @@ from django.utils.translation import gettext_lazy as _
 
 from evolution.sandbox import phone
 from llm.admin_live import live_part
+from whatsapp_agent import more
+from whatsapp_agent.home import views as home
+from whatsapp_agent.home.connection import connection
 from whatsapp_agent.navigation import navigation
-from whatsapp_agent.overview import connection, overview
 
 
 class AgentAdminSite(admin.AdminSite):
     site_header = site_title = _("WhatsApp agent")
     index_title = _("Home")
+    index_template = "admin/home/page.html"
     site_url = None
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         own = [
             path("more/", self.admin_view(self.more), name="more"),
             path("status/", self.admin_view(self.status), name="status"),
+            *home.urls(self),
         ]
         own += phone.urls(self) if settings.SANDBOX else []
         return [*own, *super().get_urls()]
@@ -33,12 +37,13 @@ class AgentAdminSite(admin.AdminSite):
     def index(
         self, request: HttpRequest, extra_context: dict | None = None
     ) -> HttpResponse:
-        context = {"overview": overview(), **(extra_context or {})}
+        context = {**home.context(request), **(extra_context or {})}
         return super().index(request, context)
 
     def more(self, request: HttpRequest) -> HttpResponse:
         """Every list that this person may open."""
-        context = self.each_context(request) | {"title": _("More")}
+        context = self.each_context(request)
+        context |= {"title": _("More"), "sections": more.sections(context)}
         return render(request, "admin/more.html", context)
 
     def status(self, request: HttpRequest) -> HttpResponse:

@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
 
@@ -10,3 +12,9 @@ class AgentConfig(AppConfig):
 
 class AgentAdminConfig(AdminConfig):
     default_site = "whatsapp_agent.admin.AgentAdminSite"
+
+    def ready(self) -> None:
+        super().ready()
+        # Once each app has registered its own: these replace some of them.
+        for name in ("people", "queue"):
+            import_module(f"whatsapp_agent.{name}")

@@ -65,7 +65,11 @@ PHONE = Entry(
     "evolution.change_instance",
     "sandbox_",
 )
-MORE = Entry("more", _("More"), "M5 12h.01M12 12h.01M19 12h.01")
+MORE = Entry(
+    "more",
+    _("More"),
+    "M4 12a1 1 0 1 0 2 0 1 1 0 1 0-2 0M11 12a1 1 0 1 0 2 0 1 1 0 1 0-2 0M18 12a1 1 0 1 0 2 0 1 1 0 1 0-2 0",
+)
 
 
 def navigation(request: HttpRequest) -> list[tuple[Entry, bool]]:

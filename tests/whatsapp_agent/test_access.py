@@ -55,10 +55,9 @@ MODELS = {
     "conversations.Message": (VIEWER, NOBODY, NOBODY, NOBODY),
     "conversations.SettingsChange": (VIEWER, NOBODY, NOBODY, NOBODY),
     "conversations.Worker": (VIEWER, NOBODY, NOBODY, NOBODY),
-    "django_q.Failure": (VIEWER, NOBODY, SUPERUSER, ADMIN),
-    "django_q.OrmQ": (VIEWER, SUPERUSER, SUPERUSER, ADMIN),
-    "django_q.Schedule": (SUPERUSER, SUPERUSER, SUPERUSER, SUPERUSER),
-    "django_q.Success": (VIEWER, NOBODY, SUPERUSER, ADMIN),
+    "django_q.Failure": (VIEWER, NOBODY, NOBODY, ADMIN),
+    "django_q.OrmQ": (VIEWER, NOBODY, NOBODY, ADMIN),
+    "django_q.Success": (VIEWER, NOBODY, NOBODY, ADMIN),
     "evolution.Instance": (VIEWER, ADMIN, ADMIN, ADMIN),
     "evolution.RefusedWebhook": (VIEWER, NOBODY, NOBODY, ADMIN),
     "evolution.UnreadableEvent": (VIEWER, NOBODY, NOBODY, ADMIN),
@@ -77,6 +76,10 @@ OF_EACH_MODEL = {
 # The same for each other page. NOBODY: the address does not answer that method.
 OTHERS = {
     "index": (VIEWER, VIEWER),
+    "home_live": (VIEWER, VIEWER),
+    "setup_bridge": (NOBODY, ADMIN),
+    "setup_webhook": (NOBODY, ADMIN),
+    "setup_model": (NOBODY, ADMIN),
     "login": (STRANGER, STRANGER),
     "logout": (STRANGER, STRANGER),
     "password_change": (VIEWER, VIEWER),
@@ -112,8 +115,7 @@ ACTIONS = {
         "set_shadow": ADMIN,
         "set_off": ADMIN,
     },
-    "django_q.Failure": {"resubmit_task": ADMIN},
-    "django_q.Success": {"resubmit_task": ADMIN},
+    "django_q.Failure": {"try_again": ADMIN},
     "evolution.UnreadableEvent": {"replay": OPERATOR},
 }
 # What those get who may: a page, unless it stands here.

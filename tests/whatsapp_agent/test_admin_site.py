@@ -1,9 +1,6 @@
-from datetime import timedelta
-
 import pytest
 from django.contrib import admin
 from django.contrib.admin import ModelAdmin
-from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
@@ -14,9 +11,7 @@ from tests.factories import (
     make_conversation,
     make_inbound,
     make_outbound,
-    make_settings,
 )
-from whatsapp_agent.overview import overview
 
 pytestmark = pytest.mark.django_db
 
@@ -130,95 +125,3 @@ def test_what_is_recorded_cannot_be_deleted(admin_client, data, model):
 
 def test_quarantine_is_not_for_staff():
     assert "Quarantine" not in {model.__name__ for model in admin.site._registry}
-
-
-class TestDashboard:
-    def test_tells_that_no_worker_runs(self, admin_client):
-        assert "not running" in admin_client.get(reverse("admin:index")).text
-
-    def test_tells_that_a_worker_runs(self, admin_client):
-        now = timezone.now()
-        Worker.objects.create(slot="1", started_at=now, seen_at=now)
-
-        assert "not running" not in admin_client.get(reverse("admin:index")).text
-
-    def test_tells_that_the_agent_is_off(self, admin_client):
-        make_settings(is_on=False)
-
-        assert "nothing is answered" in admin_client.get(reverse("admin:index")).text
-
-    def test_tells_what_a_model_provider_lacks(self, admin_client, settings):
-        settings.LLM_PROVIDERS["openai"]["api_key"] = ""
-        make_settings(response_provider="openai")
-
-        assert (
-            "OPENAI_API_KEY is not set" in admin_client.get(reverse("admin:index")).text
-        )
-
-    def test_shows_each_instance(self, admin_client):
-        Instance.objects.create(name="spare", state="open")
-
-        response = admin_client.get(reverse("admin:index"))
-
-        assert ">spare<" in response.text
-        assert ">Open<" in response.text
-
-    def test_links_only_what_may_be_opened(self, client, django_user_model):
-        staff = django_user_model.objects.create_user("viewer", is_staff=True)
-        staff.user_permissions.add(Permission.objects.get(codename="view_message"))
-        client.force_login(staff)
-
-        response = client.get(reverse("admin:index"))
-
-        assert "/conversations/message/?" in response.text
-        assert "/evolution/unreadableevent/?" not in response.text
-
-    def test_sends_strangers_to_sign_in(self, client):
-        assert client.get(reverse("admin:index")).status_code == 302
-
-
-class TestNumbers:
-    def test_count_the_last_day(self):
-        conversation = make_conversation(last_message_at=timezone.now())
-        long_ago = timezone.now() - timedelta(days=2)
-        make_inbound(conversation)
-        make_inbound(conversation, sent_at=long_ago, outcome="too_old")
-        make_outbound(conversation, status="sent")
-        make_outbound(conversation, status="failed")
-        make_outbound(conversation, status="draft")
-        make_outbound(conversation, status="failed", sent_at=long_ago)
-        UnreadableEvent.objects.create(body="?", digest="1", error="?")
-        UnreadableEvent.objects.create(
-            body="!", digest="2", error="?", replayed_at=timezone.now()
-        )
-        RefusedWebhook.objects.create(reason="secret", source="192.0.2.1")
-        RefusedWebhook.objects.create(
-            reason="secret", source="192.0.2.2", last_at=long_ago
-        )
-
-        counts = {number.label: number.count for number in overview()["numbers"]}
-
-        assert counts == {
-            "Messages in": 1,
-            "Replies sent": 1,
-            "Drafts waiting": 1,
-            "Pending, in all": 1,
-            "Failed sends": 1,
-            "Unreadable events, not replayed": 1,
-            "Senders of refused webhooks": 1,
-        }
-
-    def test_lead_to_lists_of_as_many_rows(self, admin_client):
-        self.test_count_the_last_day()
-
-        for number in overview()["numbers"]:
-            response = admin_client.get(number.url)
-
-            assert response.status_code == 200
-            assert response.context_data["cl"].result_count == number.count, number
-
-    def test_cost_a_constant_number_of_queries(
-        self, data, django_assert_max_num_queries
-    ):
-        with django_assert_max_num_queries(7):
-            overview()

@@ -1,0 +1,1 @@
+"""What the first page tells: how everything is doing, in a few cheap queries."""

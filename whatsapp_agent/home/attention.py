@@ -1,0 +1,187 @@
+"""What needs a person, and where it is dealt with."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Count, Max, Q, Sum
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _, ngettext, ngettext_lazy
+
+from conversations.models import AgentSettings, Conversation, Message
+from evolution.models import RefusedWebhook, UnreadableEvent
+from llm.models import Decision
+from whatsapp_agent.home.bounds import count
+from whatsapp_agent.home.chats import found, message_url
+from whatsapp_agent.home.day import UNANSWERED, Day
+
+Person = User | AnonymousUser
+MESSAGES = "admin:conversations_message_changelist"
+
+
+@dataclass(frozen=True)
+class Concern:
+    text: str
+    url: str
+    tone: str = "bad"
+    newest: Message | None = None  # the last one of them
+
+    @property
+    def newest_url(self) -> str:
+        return message_url(self.newest)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Messages of the last day that somebody should look at."""
+
+    name: str  # as in Day.counts
+    text: Promise
+    tone: str
+    query: dict[str, str]  # shows them in the list
+
+
+KINDS = [
+    Kind(
+        "failed",
+        ngettext_lazy(
+            "%(n)d message was not sent", "%(n)d messages were not sent", "n"
+        ),
+        "bad",
+        {"status__exact": "failed", "since": "day"},
+    ),
+    Kind(
+        "unknown",
+        ngettext_lazy(
+            "Whether %(n)d message left is unknown",
+            "Whether %(n)d messages left is unknown",
+            "n",
+        ),
+        "bad",
+        {"status__exact": "unknown"},
+    ),
+    Kind(
+        "unanswered",
+        ngettext_lazy(
+            "The model failed on %(n)d message",
+            "The model failed on %(n)d messages",
+            "n",
+        ),
+        "bad",
+        {"outcome__in": ",".join(UNANSWERED), "since": "day"},
+    ),
+    Kind(
+        "drafts",
+        ngettext_lazy(
+            "%(n)d draft waits for approval", "%(n)d drafts wait for approval", "n"
+        ),
+        "warn",
+        {"status__exact": "draft", "since": "day"},
+    ),
+    Kind(
+        "over_budget",
+        ngettext_lazy(
+            "A budget was spent: %(n)d message got no answer",
+            "A budget was spent: %(n)d messages got no answer",
+            "n",
+        ),
+        "warn",
+        {"outcome__exact": "over_budget", "since": "day"},
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Outbox:
+    waiting: int
+    unknown: int
+    newest_unknown: int | None
+
+
+def outbox() -> Outbox:
+    rows = Message.objects.outbox().order_by()
+    is_unknown = Q(status=Message.Status.UNKNOWN)
+    return Outbox(
+        **rows.aggregate(
+            waiting=Count("pk", ~is_unknown),
+            unknown=Count("pk", is_unknown),
+            newest_unknown=Max("pk", filter=is_unknown),
+        )
+    )
+
+
+def of_messages(day: Day, outbox: Outbox, may_open_chats: bool) -> Iterator[Concern]:
+    counts = {**day.counts, "unknown": outbox.unknown}
+    newest = {**day.newest, "unknown": outbox.newest_unknown}
+    messages = found(filter(None, newest.values())) if may_open_chats else {}
+    for kind in KINDS:
+        if n := counts[kind.name]:
+            url = f"{reverse(MESSAGES)}?{urlencode(kind.query)}"
+            message = messages.get(newest.get(kind.name))
+            yield Concern(kind.text % {"n": n}, url, kind.tone, message)
+
+
+def of_bridge(user: Person) -> Iterator[Concern]:
+    if user.has_perm("evolution.view_unreadableevent"):
+        yield from _unreadable()
+    if user.has_perm("evolution.view_refusedwebhook"):
+        yield from _refused()
+
+
+def _unreadable() -> Iterator[Concern]:
+    if n := count(UnreadableEvent.objects.filter(replayed_at=None)):
+        text = ngettext(
+            "%d webhook could not be read", "%d webhooks could not be read", n
+        )
+        url = reverse("admin:evolution_unreadableevent_changelist")
+        yield Concern(text % n, f"{url}?replayed_at__isempty=1")
+
+
+def _refused() -> Iterator[Concern]:
+    since = timezone.now() - timedelta(days=1)
+    if n := count(RefusedWebhook.objects.filter(last_at__gte=since)):
+        text = ngettext(
+            "Webhooks of %d sender were refused",
+            "Webhooks of %d senders were refused",
+            n,
+        )
+        url = reverse("admin:evolution_refusedwebhook_changelist")
+        yield Concern(text % n, f"{url}?since=day")
+
+
+def of_limits(agent: AgentSettings, user: Person) -> Iterator[Concern]:
+    """The day's limits on model calls, where they are used up."""
+    limits = (agent.daily_call_limit, agent.daily_spend_limit)
+    if limits == (None, None) or not user.has_perm("conversations.view_agentsettings"):
+        return
+    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    today = Decision.objects.filter(source="model", created_at__gte=midnight)
+    spent = today.aggregate(calls=Count("pk"), cost=Sum("cost"))
+    url = reverse("admin:conversations_agentsettings_changelist")
+    calls, cost = limits
+    if calls is not None and spent["calls"] >= calls:
+        text = _("Today's %(limit)d model calls are used up") % {"limit": calls}
+        yield Concern(text, url)
+    if cost is not None and (spent["cost"] or Decimal(0)) >= cost:
+        yield Concern(_("Today's %(limit)s are spent") % {"limit": cost}, url)
+
+
+def of_pauses(user: Person) -> Iterator[Concern]:
+    """Chats with messages today in which the agent was told to be silent."""
+    if not user.has_perm("conversations.view_conversation"):
+        return
+    now = timezone.now()
+    active = Conversation.objects.filter(last_message_at__gte=now - timedelta(days=1))
+    url = reverse("admin:conversations_conversation_changelist")
+    if n := count(active.filter(paused_until__gt=now)):
+        text = ngettext(
+            "The agent is paused in %d active conversation",
+            "The agent is paused in %d active conversations",
+            n,
+        )
+        yield Concern(text % n, f"{url}?standing_back=paused", "")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import unescape
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urljoin, urlsplit
 
 from django.contrib import admin
 from django.db.models import Model
@@ -73,6 +73,8 @@ class Crawl:
         for address in addresses():
             if not address.name or str(address) in LEFT_OUT:
                 continue
+            if len(address.arguments) > 1:  # pages lead to these themselves
+                continue
             for about, row in _rows(address):
                 values = dict.fromkeys(address.arguments, row and row.pk)
                 yield Page(f"{address}{about}", address.url(**values))
@@ -122,23 +124,28 @@ def _label(page: Page, url: str) -> str:
     """Of another state of the page, or of a part of it; "" for other pages."""
     parts = urlsplit(url)
     query = parse_qsl(parts.query, keep_blank_values=True)
-    if parts.netloc or not query:
+    shown = _shown([(key, OWN_NUMBER.sub("N", value)) for key, value in query])
+    if parts.netloc:
         return ""
-    shown = unquoted(urlencode([(key, OWN_NUMBER.sub("N", v)) for key, v in query]))
     if parts.path == urlsplit(page.url).path:
-        return f"{page.label} ?{shown}"
+        return f"{page.label}{shown}" if shown else ""
     try:
         found = resolve(parts.path)
     except Resolver404:
         return ""
-    is_part = found.app_name == admin.site.name and not _is_page(found.url_name or "")
-    return f"{found.url_name} ?{shown}" if is_part else ""
+    name = found.url_name or ""
+    if admin.site.name not in found.app_names or _is_page(name):
+        return ""
+    return f"{name}{shown}, from {page.label}" if shown else name
+
+
+def _shown(query: list[tuple[str, str]]) -> str:
+    # Of the columns to sort by, the first and the last.
+    shown = urlencode([(key, "N" if key == "o" else value) for key, value in query])
+    return f" ?{unquote(shown)}" if query else ""
 
 
 def _is_page(name: str) -> bool:
     """Reached by links from everywhere, and opened by itself."""
-    return name.endswith(("_changelist", "_change", "_add", "_delete", "_history"))
-
-
-def unquoted(query: str) -> str:
-    return query.replace("%2C", ",").replace("%3A", ":")
+    ends = ("_changelist", "_change", "_add", "_delete", "_history")
+    return not name or name in LEFT_OUT or name.endswith(ends)

@@ -7,7 +7,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, User
 from django.db.models import Model
 from django.utils import timezone
-from django_q.models import OrmQ, Schedule, Task
+from django_q.models import OrmQ, Task
 from django_q.signing import SignedPackage
 
 from conversations.models import (
@@ -131,7 +131,6 @@ def _make_queue(text: str) -> None:
         )
     task = {"id": "1", "name": "dog", "func": "tasks.process", "args": (1,)}
     OrmQ.objects.create(key="whatsapp-agent", payload=SignedPackage.dumps(task))
-    Schedule.objects.create(name="nightly", func="tasks.process")
 
 
 def row_of(model: type[Model]) -> Model:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from bench.pages.addresses import Address, addresses
 from conversations.models import Message
 from evolution.models import UnreadableEvent
+from llm.models import Decision
 from tests.whatsapp_agent.everything import make_everything
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +78,9 @@ def pages() -> list[Address]:
 def urls(address: Address) -> list[str]:
     """Of a page of one row: that of each row."""
     known = {"app_label": "conversations"}
+    if "decision" in address.arguments:
+        found = Decision.objects.all()
+        return [address.url(pk=one.conversation_id, decision=one.pk) for one in found]
     if not set(address.arguments) <= IDENTITY | known.keys():
         return []
     if not IDENTITY & set(address.arguments):

@@ -18,6 +18,7 @@ PAGE = {
     "queries": 7,
     "median": 0.1,
     "p95": 0.2,
+    "cpu": 0.1,
     "status": 200,
     "url": "/",
     "slow_queries": [],

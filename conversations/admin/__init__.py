@@ -3,5 +3,6 @@ from conversations.admin import (  # noqa: F401
     conversations,
     messages,
     settings,
+    settings_history,
     workers,
 )

@@ -1,7 +1,14 @@
-from django import forms
-from django.core.validators import MaxValueValidator, MinValueValidator
+from collections.abc import Mapping
 
-from conversations.models import AgentSettings, Conversation
+from django import forms
+from django.contrib.admin.widgets import AdminTextareaWidget
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from conversations import settings_history as history
+from conversations.admin import settings_fields
+from conversations.models import AgentSettings, Conversation, SettingsChange
 
 # The least and the most that a setting may be.
 LIMITS = {
@@ -21,6 +28,8 @@ LIMITS = {
     "unprompted_gap": (0, None),
     "daily_spend_limit": (0, None),
 }
+# A longer number is no key, and no database takes it for one.
+LONGEST_KEY = 18
 
 
 class LimitedForm(forms.ModelForm):
@@ -51,17 +60,92 @@ class ConversationForm(LimitedForm):
             self.fields["threshold"].widget.attrs["placeholder"] = in_force
 
 
+class LinesInput(AdminTextareaWidget):
+    """Browsers send CR and LF: every text would differ from the one stored."""
+
+    def value_from_datadict(self, data, files, name: str) -> str | None:
+        text = super().value_from_datadict(data, files, name)
+        return text and text.replace("\r\n", "\n")
+
+
 class AgentSettingsForm(LimitedForm):
+    """Changes what its sender changed, and nothing that others changed meanwhile.
+
+    `seen` is the last change of the settings that the sender's page knew of.
+    """
+
+    class Meta:
+        model = AgentSettings
+        fields = settings_fields.NAMES
+        labels = settings_fields.LABELS
+        help_texts = settings_fields.HELP
+        widgets = {
+            "instructions": LinesInput({"rows": 8, "dir": "auto"}),
+            "group_instructions": LinesInput({"rows": 4, "dir": "auto"}),
+        }
+
+    def __init__(self, data=None, files=None, *, instance, **kwargs) -> None:
+        self.seen = history.latest()
+        self.current = history.values(instance, settings_fields.NAMES)
+        self.theirs = _later(data)
+        base = {name: _value_before(name, them) for name, them in self.theirs.items()}
+        super().__init__(data, files, instance=instance, initial=base, **kwargs)
+        if self.theirs:
+            self._show_what_others_changed()
+
+    @property
+    def changed(self) -> history.Values:
+        """The fields that differ from the row as it is now, with its values."""
+        return {
+            name: self.current[name]
+            for name in self.changed_data
+            if self.cleaned_data[name] != self.current[name]
+        }
+
     def clean(self) -> dict:
         cleaned = super().clean()
         longest = cleaned.get("longest_wait")
         for name in ("direct_wait", "group_wait"):
             wait = cleaned.get(name)
             if None not in (wait, longest) and wait > longest:
-                self.add_error(
-                    name, f"Not longer than the longest wait, {longest:g} s."
-                )
+                limit = number_format(longest)
+                self.add_error(name, _("Not longer than %s seconds.") % limit)
+        for name in self.theirs.keys() & set(self.changed_data):
+            if cleaned.get(name) != self.current[name]:
+                self.add_error(name, self._disagreement(name))
         return cleaned
+
+    def _show_what_others_changed(self) -> None:
+        """What the sender left alone is as the others have it, also on the page."""
+        self.data = self.data.copy()
+        for name in self.theirs.keys() & self.fields.keys() - set(self.changed_data):
+            value = self.fields[name].prepare_value(self.current[name])
+            if value is None or value is False:
+                self.data.pop(self.add_prefix(name), None)
+            else:
+                self.data[self.add_prefix(name)] = value
+
+    def _disagreement(self, name: str) -> str:
+        change = self.theirs[name][-1]
+        return _(
+            "%(who)s has changed this to %(value)s since you opened the page. Nothing"
+            " was saved; save again if it is to be as you have it."
+        ) % {
+            "who": change.staff or _("Somebody"),
+            "value": settings_fields.told(name, self.current[name]),
+        }
+
+
+def _later(data: Mapping | None) -> dict[str, list[SettingsChange]]:
+    seen = (data or {}).get("seen", "")
+    if not seen.isdecimal() or len(seen) > LONGEST_KEY:
+        return {}
+    later = history.since(int(seen))
+    return {name: later[name] for name in later.keys() & set(settings_fields.NAMES)}
+
+
+def _value_before(name: str, changes: list[SettingsChange]) -> object:
+    return history.read(name, changes[0].before[name])
 
 
 class SteeringForm(forms.Form):

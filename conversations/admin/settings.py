@@ -1,10 +1,14 @@
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Model
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
+from conversations import settings_history as history
+from conversations.admin import settings_fields, settings_page
 from conversations.admin.forms import AgentSettingsForm
 from conversations.models import AgentSettings
 from llm import providers
@@ -13,81 +17,7 @@ from llm import providers
 @admin.register(AgentSettings)
 class AgentSettingsAdmin(admin.ModelAdmin):
     form = AgentSettingsForm
-    fieldsets = (
-        (
-            "Who answers",
-            {
-                "fields": (
-                    "is_on",
-                    "bot_name",
-                    "aliases",
-                    "only_allowed",
-                    "new_direct_mode",
-                    "new_group_mode",
-                )
-            },
-        ),
-        (
-            "When it replies",
-            {
-                "fields": (
-                    "group_policy",
-                    "threshold",
-                    "on_gate_failure",
-                    "direct_wait",
-                    "group_wait",
-                    "longest_wait",
-                    "oldest_answered",
-                    "takeover_minutes",
-                )
-            },
-        ),
-        (
-            "How it replies",
-            {
-                "fields": (
-                    "instructions",
-                    "group_instructions",
-                    "context_messages",
-                    "quote_in_groups",
-                    "show_typing",
-                    "mark_read",
-                )
-            },
-        ),
-        (
-            "The models",
-            {
-                "description": "Their addresses and keys are set in the environment.",
-                "fields": (
-                    "relevance_provider",
-                    "relevance_model",
-                    "relevance_timeout",
-                    ("relevance_price_in", "relevance_price_out"),
-                    "response_provider",
-                    "response_model",
-                    "response_timeout",
-                    ("response_price_in", "response_price_out"),
-                    "response_max_tokens",
-                    "temperature",
-                ),
-            },
-        ),
-        (
-            "Limits",
-            {
-                "fields": (
-                    "unprompted_gap",
-                    "unprompted_per_hour",
-                    "unprompted_per_day",
-                    "replies_per_minute",
-                    "replies_per_hour",
-                    "daily_spend_limit",
-                    "daily_call_limit",
-                )
-            },
-        ),
-    )
+    fields = settings_fields.NAMES
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict | None = None
@@ -99,15 +29,44 @@ class AgentSettingsAdmin(admin.ModelAdmin):
             reverse("admin:conversations_agentsettings_change", args=[row.pk])
         )
 
+    def changeform_view(self, request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        if request.method != "POST":
+            return super().changeform_view(request, *args, **kwargs)
+        with transaction.atomic():
+            history.lock()
+            return super().changeform_view(request, *args, **kwargs)
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> AgentSettings | None:
+        # Before the row: a change in between is one that the page does not know.
+        request.last_change = history.latest()
+        return super().get_object(request, object_id, from_field)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict, *args, **kwargs
+    ) -> HttpResponse:
+        form, row = context["adminform"].form, context["original"]
+        context |= settings_page.context(request, context["adminform"], row)
+        context["seen"] = form.seen if form.is_bound else request.last_change
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def save_model(
         self, request: HttpRequest, obj: AgentSettings, form: ModelForm, change: bool
     ) -> None:
-        super().save_model(request, obj, form, change)
+        if form.changed:
+            history.save(obj, form.changed, request.user)
         for provider in sorted({obj.relevance_provider, obj.response_provider}):
             if missing := providers.missing(provider):
                 self.message_user(
-                    request, f"It cannot be asked yet: {missing}", messages.WARNING
+                    request,
+                    _("It cannot be asked yet: %s") % missing,
+                    messages.WARNING,
                 )
+
+    def response_change(self, request: HttpRequest, obj: AgentSettings) -> HttpResponse:
+        self.message_user(request, _("The settings are saved."), messages.SUCCESS)
+        return HttpResponseRedirect(request.path)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

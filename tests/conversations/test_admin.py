@@ -8,19 +8,17 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from conversations.models import AgentSettings, Message
+from conversations.models import Message
 from llm.admin_records import BoundedPaginator
 from tests.factories import (
     make_contact,
     make_conversation,
     make_inbound,
-    make_settings,
 )
 
 pytestmark = pytest.mark.django_db
 
 LIST = reverse("admin:conversations_conversation_changelist")
-SETTINGS = reverse("admin:conversations_agentsettings_changelist")
 
 
 @pytest.fixture(autouse=True)
@@ -160,88 +158,3 @@ class TestMessages:
         message.refresh_from_db()
         assert response.status_code == 403
         assert message.text == "as it was"
-
-
-class TestSettings:
-    @pytest.fixture
-    def save(self, admin_client):
-        """Post the settings' form with these fields changed."""
-        response = admin_client.get(SETTINGS, follow=True)
-        form = response.context_data["adminform"].form
-        before = {
-            name: form.get_initial_for_field(field, name)
-            for name, field in form.fields.items()
-        }
-        filled = {
-            name: "on" if value is True else value
-            for name, value in before.items()
-            if value is not None and value is not False
-        }
-        url = response.redirect_chain[-1][0]
-        return lambda **fields: admin_client.post(
-            url, {**filled, **fields}, follow=True
-        )
-
-    def test_have_one_page(self, admin_client):
-        response = admin_client.get(SETTINGS, follow=True)
-
-        assert response.status_code == 200
-        assert AgentSettings.objects.count() == 1
-
-    def test_can_be_saved_as_they_are(self, save):
-        assert save().redirect_chain
-
-    @pytest.mark.parametrize(
-        ("name", "value"),
-        [
-            ("threshold", "1.01"),
-            ("threshold", "-1"),
-            ("direct_wait", "-1"),
-            ("direct_wait", "13"),
-            ("group_wait", "12.5"),
-            ("context_messages", "0"),
-            ("context_messages", "201"),
-            ("temperature", "2.1"),
-            ("relevance_timeout", "0"),
-            ("response_timeout", "-3"),
-            ("response_price_in", "-1"),
-            ("daily_spend_limit", "-1"),
-            ("bot_name", " "),
-        ],
-    )
-    def test_refuse_what_cannot_be(self, save, name, value):
-        response = save(**{name: value})
-
-        assert response.context_data["adminform"].form.errors.keys() == {name}
-
-    def test_warn_of_a_provider_without_a_key(self, save, settings):
-        settings.LLM_PROVIDERS["anthropic"]["api_key"] = ""
-
-        response = save(response_provider="anthropic")
-
-        assert AgentSettings.load().response_provider == "anthropic"
-        assert "ANTHROPIC_API_KEY is not set" in " ".join(
-            map(str, response.context["messages"])
-        )
-
-    def test_record_what_was_changed(self, save):
-        save(threshold="0.7")
-
-        assert "Threshold" in LogEntry.objects.get().get_change_message()
-
-    def test_cannot_be_deleted(self, admin_client):
-        make_settings()
-        url = reverse("admin:conversations_agentsettings_delete", args=[1])
-
-        assert admin_client.post(url, {"post": "yes"}).status_code == 403
-
-    def test_cannot_be_doubled(self, admin_client):
-        url = reverse("admin:conversations_agentsettings_add")
-
-        assert admin_client.get(url).status_code == 403
-
-    def test_can_be_looked_at_without_the_right_to_change(self, client, staff):
-        make_settings()
-        client.force_login(staff("view_agentsettings"))
-
-        assert client.get(SETTINGS, follow=True).status_code == 200

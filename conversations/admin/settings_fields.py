@@ -1,0 +1,229 @@
+"""The settings as staff think of them: in which order, under which names."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.utils.formats import number_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_lazy as _
+
+from conversations.models import AgentSettings
+
+
+@dataclass(frozen=True)
+class Group:
+    fields: tuple[str, ...]
+    title: Promise | str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    slug: str
+    title: Promise
+    groups: tuple[Group, ...]
+    description: Promise | str = ""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return tuple(name for group in self.groups for name in group.fields)
+
+
+# The switch of the whole stands alone, before all others.
+SWITCH = "is_on"
+SECTIONS = (
+    Section(
+        "who",
+        _("Who answers"),
+        (
+            Group(("bot_name", "aliases")),
+            Group(("only_allowed", "new_direct_mode", "new_group_mode")),
+        ),
+    ),
+    Section(
+        "when",
+        _("When it replies"),
+        (
+            Group(("group_policy", "threshold", "on_gate_failure")),
+            Group(
+                ("direct_wait", "group_wait", "longest_wait"), _("Waiting for the end")
+            ),
+            Group(("oldest_answered", "takeover_minutes"), _("Standing back")),
+        ),
+    ),
+    Section(
+        "how",
+        _("How it replies"),
+        (
+            Group(("instructions", "group_instructions", "context_messages")),
+            Group(("quote_in_groups", "show_typing", "mark_read"), _("In WhatsApp")),
+        ),
+    ),
+    Section(
+        "models",
+        _("The models"),
+        (
+            Group(
+                (
+                    "relevance_provider",
+                    "relevance_model",
+                    "relevance_timeout",
+                    "relevance_price_in",
+                    "relevance_price_out",
+                ),
+                _("The one that judges whether a reply is wanted"),
+            ),
+            Group(
+                (
+                    "response_provider",
+                    "response_model",
+                    "response_timeout",
+                    "response_price_in",
+                    "response_price_out",
+                    "response_max_tokens",
+                    "temperature",
+                ),
+                _("The one that writes the reply"),
+            ),
+        ),
+        _("Their addresses and keys are set in the environment."),
+    ),
+    Section(
+        "limits",
+        _("Limits"),
+        (
+            Group(
+                ("unprompted_gap", "unprompted_per_hour", "unprompted_per_day"),
+                _("Replies in a group that nobody asked it for"),
+            ),
+            Group(
+                ("replies_per_minute", "replies_per_hour"),
+                _("All replies in one conversation"),
+            ),
+            Group(("daily_spend_limit", "daily_call_limit"), _("Calls of the models")),
+        ),
+    ),
+)
+NAMES = (SWITCH, *(name for section in SECTIONS for name in section.fields))
+
+LABELS = {
+    "is_on": _("The agent is on"),
+    "bot_name": _("Name"),
+    "aliases": _("Other names"),
+    "only_allowed": _("Answer only who is allowed"),
+    "new_direct_mode": _("New direct chats begin in"),
+    "new_group_mode": _("New groups begin in"),
+    "group_policy": _("In groups it replies"),
+    "threshold": _("Threshold"),
+    "on_gate_failure": _("When the judging fails"),
+    "direct_wait": _("Silence in a direct chat"),
+    "group_wait": _("Silence in a group"),
+    "longest_wait": _("Wait no longer than"),
+    "oldest_answered": _("Answer nothing older than"),
+    "takeover_minutes": _("Stand back after a person writes"),
+    "instructions": _("Instructions"),
+    "group_instructions": _("When a reply is wanted in groups"),
+    "context_messages": _("Messages it reads back"),
+    "quote_in_groups": _("Quote what it answers in groups"),
+    "show_typing": _("Show that it is typing"),
+    "mark_read": _("Mark messages as read"),
+    "relevance_provider": _("Provider that judges"),
+    "relevance_model": _("Model that judges"),
+    "relevance_timeout": _("Time it has to judge"),
+    "relevance_price_in": _("Price of what the judge reads"),
+    "relevance_price_out": _("Price of what the judge writes"),
+    "response_provider": _("Provider that writes"),
+    "response_model": _("Model that writes"),
+    "response_timeout": _("Time it has to write"),
+    "response_price_in": _("Price of what the writer reads"),
+    "response_price_out": _("Price of what the writer writes"),
+    "response_max_tokens": _("Length of a reply at most"),
+    "temperature": _("Temperature"),
+    "unprompted_gap": _("Time between two unprompted replies"),
+    "unprompted_per_hour": _("Unprompted replies an hour"),
+    "unprompted_per_day": _("Unprompted replies a day"),
+    "replies_per_minute": _("Replies a minute"),
+    "replies_per_hour": _("Replies an hour"),
+    "daily_spend_limit": _("Spend at most"),
+    "daily_call_limit": _("Call at most"),
+}
+HELP = {
+    "is_on": _("Off: messages are stored, and nothing is answered."),
+    "bot_name": _("As a word in a message it addresses the agent."),
+    "aliases": _("It answers to them too. Separated by commas."),
+    "only_allowed": _("Contacts and conversations that are marked as allowed."),
+    "threshold": _("From 0 to 1: a reply when it is at least so likely to be wanted."),
+    "on_gate_failure": _("When the model that judges gives no usable answer."),
+    "direct_wait": _("Messages that follow each other faster are judged together."),
+    "group_wait": _("The same among several people."),
+    "longest_wait": _("After this time they are judged in any case."),
+    "oldest_answered": _("Older messages, after an outage, are only context."),
+    "takeover_minutes": _("When staff or the phone itself write in a conversation."),
+    "instructions": _("Who it is, what it knows, how it writes."),
+    "group_instructions": _(
+        "Given to the model that judges, not to the one that writes."
+    ),
+    "context_messages": _("So many of the conversation are given to the models."),
+    "relevance_timeout": _("With all that it tries again."),
+    "response_timeout": _("With all that it tries again."),
+    "temperature": _("0 to 2: the higher, the more varied."),
+    "replies_per_minute": _("More than these looks like two bots that talk."),
+    "daily_spend_limit": _("In the currency of the prices. Empty: no limit."),
+    "daily_call_limit": _("Empty: no limit."),
+}
+UNITS = {
+    "direct_wait": _("seconds"),
+    "group_wait": _("seconds"),
+    "longest_wait": _("seconds"),
+    "oldest_answered": _("minutes"),
+    "takeover_minutes": _("minutes"),
+    "context_messages": _("messages"),
+    "relevance_timeout": _("seconds"),
+    "relevance_price_in": _("per million tokens"),
+    "relevance_price_out": _("per million tokens"),
+    "response_timeout": _("seconds"),
+    "response_price_in": _("per million tokens"),
+    "response_price_out": _("per million tokens"),
+    "response_max_tokens": _("tokens"),
+    "unprompted_gap": _("minutes"),
+    "unprompted_per_hour": _("replies"),
+    "unprompted_per_day": _("replies"),
+    "replies_per_minute": _("replies"),
+    "replies_per_hour": _("replies"),
+    "daily_spend_limit": _("a day"),
+    "daily_call_limit": _("calls a day"),
+}
+
+
+def label(name: str) -> str:
+    return str(LABELS.get(name, name.replace("_", " ").capitalize()))
+
+
+def labels(names: Iterable[str]) -> str:
+    return ", ".join(label(name) for name in names)
+
+
+def told(name: str, value: Any) -> str:
+    """A value of a setting in words."""
+    choices = dict(_choices(name))
+    match value:
+        case None | "":
+            return gettext("nothing")
+        case bool():
+            return gettext("on") if value else gettext("off")
+        case int() | float() | Decimal():
+            return number_format(_short(value))
+    return str(choices.get(value, value))
+
+
+def _choices(name: str) -> Iterable[tuple[str, Any]]:
+    if name not in LABELS:
+        return ()
+    return AgentSettings._meta.get_field(name).flatchoices
+
+
+def _short(value: float | Decimal) -> Decimal:
+    """Without zeros at its end."""
+    number = Decimal(str(value))
+    return number.quantize(1) if number == number.to_integral() else number.normalize()

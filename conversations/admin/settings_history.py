@@ -1,0 +1,180 @@
+"""The changes of the settings: told to staff, and undone by them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _, gettext_lazy
+
+from conversations import settings_history as history
+from conversations.admin import settings_fields
+from conversations.admin.forms import AgentSettingsForm
+from conversations.models import AgentSettings, SettingsChange
+from llm.admin_records import RecordAdmin, SinceFilter
+
+SHOWN = 10
+# A longer value is shortened, and unfolds.
+SHORT = 60
+
+
+class NotUndone(Exception):
+    """Why a change cannot be undone, as a sentence."""
+
+
+@dataclass(frozen=True)
+class Value:
+    text: str
+
+    @property
+    def is_long(self) -> bool:
+        return len(self.text) > SHORT or "\n" in self.text
+
+    @property
+    def start(self) -> str:
+        return Truncator(" ".join(self.text[: 2 * SHORT].split())).chars(SHORT)
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    label: str
+    old: Value
+    new: Value
+
+
+@dataclass(frozen=True)
+class Change:
+    change: SettingsChange
+
+    @property
+    def fields(self) -> Iterator[FieldChange]:
+        before, after = self.change.before, self.change.after
+        for name in after:
+            yield FieldChange(
+                settings_fields.label(name),
+                Value(settings_fields.told(name, before.get(name))),
+                Value(settings_fields.told(name, after[name])),
+            )
+
+    @property
+    def names(self) -> str:
+        return settings_fields.labels(self.change.after)
+
+
+def latest() -> list[Change]:
+    changes = SettingsChange.objects.select_related("staff", "undoes")
+    return [Change(change) for change in changes.order_by("-pk")[:SHOWN]]
+
+
+@transaction.atomic
+def undo(change: SettingsChange, staff: object) -> AgentSettings:
+    """Set the fields back to what they were, unless they were changed since."""
+    row = history.lock()
+    _refuse_what_is_gone(change)
+    _refuse_what_changed_since(change, row)
+    before = history.values(row, change.before)
+    for name, plain in change.before.items():
+        setattr(row, name, history.read(name, plain))
+    _refuse_what_cannot_be(row, change)
+    history.save(row, before, staff, undoes=change)
+    return row
+
+
+def _refuse_what_is_gone(change: SettingsChange) -> None:
+    if gone := change.before.keys() - set(settings_fields.NAMES):
+        raise NotUndone(
+            _("There is no such setting any more: %s.") % settings_fields.labels(gone)
+        )
+
+
+def _refuse_what_changed_since(change: SettingsChange, row: AgentSettings) -> None:
+    later = history.since(change.pk)
+    reasons = []
+    for name, plain in change.after.items():
+        if history.read(name, plain) != getattr(row, name):
+            who = later[name][-1].staff if name in later else None
+            reasons.append(
+                _("“%(setting)s” was changed since by %(who)s.")
+                % {
+                    "setting": settings_fields.label(name),
+                    "who": who or _("somebody else"),
+                }
+            )
+    if reasons:
+        raise NotUndone(" ".join([*reasons, _("Nothing was undone.")]))
+
+
+def _refuse_what_cannot_be(row: AgentSettings, change: SettingsChange) -> None:
+    """The rest of the settings may have moved on, and so may the rules."""
+    data = history.values(row, settings_fields.NAMES)
+    form = AgentSettingsForm(data, instance=AgentSettings.load())
+    if not form.is_valid():
+        reasons = (
+            f"{settings_fields.label(name)}: {error}"
+            for name, errors in form.errors.items()
+            for error in errors
+        )
+        raise NotUndone(" ".join([_("It cannot be as it was."), *reasons]))
+
+
+@admin.register(SettingsChange)
+class SettingsChangeAdmin(RecordAdmin):
+    list_display = ("changed_at", "staff", "what", "undoes")
+    list_filter = (type("ChangedSinceFilter", (SinceFilter,), {"field": "changed_at"}),)
+    list_select_related = ("staff", "undoes")
+    fields = ("changed_at", "staff", "what", "values", "undoes")
+
+    def get_urls(self) -> list[URLPattern]:
+        undo = path(
+            "<int:pk>/undo/",
+            self.admin_site.admin_view(self.undo),
+            name="conversations_settingschange_undo",
+        )
+        return [undo, *super().get_urls()]
+
+    def undo(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if request.method != "POST":
+            return HttpResponse(status=405, headers={"Allow": "POST"})
+        if not request.user.has_perm("conversations.change_agentsettings"):
+            raise PermissionDenied
+        change = get_object_or_404(SettingsChange, pk=pk)
+        try:
+            row = undo(change, request.user)
+        except NotUndone as error:
+            self.message_user(request, str(error), messages.ERROR)
+        else:
+            self.log_change(request, row, [{"changed": {"fields": _labels(change)}}])
+            self.message_user(
+                request, _("Undone: %s.") % settings_fields.labels(change.after)
+            )
+        url = reverse("admin:conversations_agentsettings_change", args=[1])
+        return HttpResponseRedirect(f"{url}#history")
+
+    @admin.display(description=gettext_lazy("settings"))
+    def what(self, change: SettingsChange) -> str:
+        return Change(change).names
+
+    @admin.display(description=gettext_lazy("values"))
+    def values(self, change: SettingsChange) -> SafeString:
+        rows = (
+            (one.label, one.old.text, one.new.text) for one in Change(change).fields
+        )
+        return format_html(
+            '<dl class="settings-values">{}</dl>',
+            format_html_join(
+                "",
+                '<dt>{}</dt><dd><bdi class="old">{}</bdi> → <bdi>{}</bdi></dd>',
+                rows,
+            ),
+        )
+
+
+def _labels(change: SettingsChange) -> list[str]:
+    return [settings_fields.label(name) for name in change.after]

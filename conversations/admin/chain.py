@@ -21,6 +21,11 @@ TONES = {
 }
 
 
+# Django's get_…_display() makes such a dictionary at every call.
+LABELS = dict(Outcome.choices)
+STEPS = dict(Decision.Step.choices)
+
+
 @dataclass(frozen=True)
 class Step:
     decision: Decision
@@ -33,7 +38,7 @@ class Step:
     def title(self) -> str:
         if self.decision.source == Decision.Source.RULE:
             return _("Rule")
-        return self.decision.get_step_display()
+        return STEPS.get(self.decision.step, self.decision.step)
 
     @property
     def is_bad(self) -> bool:
@@ -84,7 +89,11 @@ class Step:
 class Chain:
     message: Message
 
-    @property
+    @cached_property
+    def outcome(self) -> str:
+        return str(LABELS.get(self.message.outcome, self.message.outcome))
+
+    @cached_property
     def tone(self) -> str:
         return TONES.get(self.message.outcome, "")
 

@@ -1,12 +1,18 @@
-"""What stands many times on a conversation's page: includes would cost a second."""
+"""What stands a hundred times on a conversation's page: as templates these would
+take longer than all the rest of it.
+"""
+
+from collections.abc import Iterator
 
 from django import template
 from django.template import Context
-from django.utils.formats import number_format
-from django.utils.html import format_html
+from django.utils import timezone
+from django.utils.formats import number_format, time_format
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _
 
+from conversations.admin.chain import Step
 from conversations.models import Message
 from llm.models import Decision
 
@@ -66,4 +72,60 @@ def against(decision: Decision) -> SafeString:
         '<span class="against" dir="ltr"><b>{}</b> {}</span>',
         number_format(p, 2),
         beside,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def told(context: Context, step: Step, message: str) -> SafeString:
+    """A step in how a message came to its outcome."""
+    return format_html(
+        "<li{}><b>{}</b>{}</li>",
+        SafeString(' class="bad"') if step.is_bad else "",
+        step.title,
+        format_html_join(
+            "", "{}", ((part,) for part in _parts(context, step, message))
+        ),
+    )
+
+
+def _parts(context: Context, step: Step, message: str) -> Iterator[SafeString]:
+    decision = step.decision
+    if decision.why:
+        yield format_html('<p dir="auto">{}</p>', decision.why)
+    if decision.p is not None:
+        verdict = f" · {step.verdict}" if step.verdict else ""
+        yield format_html("<p>{}{}</p>", against(decision), verdict)
+    if decision.error:
+        yield format_html('<p class="error" dir="auto">{}</p>', decision.error)
+    if step.facts:
+        yield format_html("<p><bdi>{}</bdi></p>", step.facts)
+        if context["may_read_prompts"]:
+            yield _prompt(context, decision.pk, message)
+    if step.sent:
+        sent = ((_sent(context, reply),) for reply in step.sent)
+        yield format_html("<ul>{}</ul>", format_html_join("", "<li>{}</li>", sent))
+
+
+def _prompt(context: Context, decision: int, message: str) -> SafeString:
+    """A link that a script opens in place."""
+    return format_html(
+        '<p><a href="{}{}/change/" hx-get="{}decisions/{}/" hx-swap="innerHTML"'
+        ' hx-target="#{place}">{}</a></p><div id="{place}" class="prompt"></div>',
+        context["decisions_url"],
+        decision,
+        context["base_url"],
+        decision,
+        gettext("Prompt and answer"),
+        place=f"prompt-{message}-{decision}",
+    )
+
+
+def _sent(context: Context, reply: Message) -> SafeString:
+    return format_html(
+        '<a href="{}"><bdi>{}</bdi></a> <time datetime="{}">{}</time> {}',
+        place(context, reply),
+        reply.start,
+        reply.sent_at.isoformat(),
+        time_format(timezone.localtime(reply.sent_at), "TIME_FORMAT"),
+        ticks(reply),
     )

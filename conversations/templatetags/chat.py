@@ -91,7 +91,7 @@ def told(context: Context, step: Step, message: str) -> SafeString:
 def _parts(context: Context, step: Step, message: str) -> Iterator[SafeString]:
     decision = step.decision
     if decision.why:
-        yield format_html('<p dir="auto">{}</p>', decision.why)
+        yield format_html("<p><bdi>{}</bdi></p>", decision.why)
     if decision.p is not None:
         verdict = f" · {step.verdict}" if step.verdict else ""
         yield format_html("<p>{}{}</p>", against(decision), verdict)

@@ -10,25 +10,36 @@ from django.utils.translation import gettext, gettext_lazy as _
 from evolution import instances
 from evolution.models import Instance
 
+State = Instance.State
+EVERY = frozenset(State)
+KNOWN = EVERY - {State.REMOVED}
+LINKED = frozenset({State.OPEN, State.CONNECTING})
+
 
 @dataclass(frozen=True)
 class Action:
     name: str
     label: Promise
+    states: frozenset[State]  # in which Evolution would carry it out
     asks_first: Promise | str = ""  # what it does, where that cannot be undone
 
 
 ACTIONS = {
     action.name: action
     for action in (
-        Action("connect", _("Connect")),
-        Action("refresh", _("Check")),
-        Action("restart", _("Restart")),
-        Action("webhook", _("Register webhook")),
-        Action("create", _("Create in Evolution API")),
+        Action(
+            "create",
+            _("Create in Evolution API"),
+            frozenset({State.UNKNOWN, State.REMOVED}),
+        ),
+        Action("connect", _("Connect"), KNOWN - {State.OPEN}),
+        Action("refresh", _("Check"), EVERY),
+        Action("restart", _("Restart"), LINKED),
+        Action("webhook", _("Register webhook"), KNOWN),
         Action(
             "logout",
             _("Unlink"),
+            LINKED,
             _(
                 "The phone is unlinked: no message comes in or goes out until one is "
                 "linked again."
@@ -37,6 +48,7 @@ ACTIONS = {
         Action(
             "delete",
             _("Delete in Evolution API"),
+            KNOWN,
             _(
                 "The phone is unlinked, and Evolution API forgets the instance with "
                 "its record of sent messages. Conversations stay here."
@@ -53,7 +65,9 @@ class InstanceForm(forms.ModelForm):
 
     def get_initial_for_field(self, field: forms.Field, field_name: str) -> object:
         given = super().get_initial_for_field(field, field_name)
-        return given or settings.EVOLUTION_INSTANCE
+        if given or Instance.objects.filter(name=settings.EVOLUTION_INSTANCE).exists():
+            return given
+        return settings.EVOLUTION_INSTANCE
 
     def clean_name(self) -> str:
         name = self.cleaned_data["name"]
@@ -104,7 +118,7 @@ def _address() -> str:
 
 def _connect(name: str, number: str) -> str:
     link = instances.connect(name, number)
-    if link.state == Instance.State.OPEN:
+    if link.state == State.OPEN:
         return gettext("It is linked already.")
     if link.pairing_code:
         return gettext("Type the pairing code into the phone.")
@@ -115,7 +129,7 @@ def _connect(name: str, number: str) -> str:
 
 def _check(name: str) -> tuple[str, list[str]]:
     status = instances.status(name)
-    state = Instance.State(status.state).label
+    state = State(status.state).label
     said = gettext("Evolution API %(version)s answers: %(state)s.") % {
         "version": status.version,
         "state": state,

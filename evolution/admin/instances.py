@@ -1,5 +1,6 @@
 """Linking numbers: each instance has a page with its QR code, its state and its buttons."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -16,7 +18,7 @@ from conversations.whatsapp import BridgeError
 from evolution import provider
 from evolution.admin.bridge import ACTIONS, Action, InstanceForm, NumberForm, carry_out
 from evolution.admin.link import LinkView
-from evolution.models import Instance
+from evolution.models import Instance, RefusedWebhook
 from llm.admin_live import live_part
 
 State = Instance.State
@@ -57,10 +59,11 @@ class InstanceAdmin(admin.ModelAdmin):
         rows = list(self.get_queryset(request).order_by("name"))
         if len(rows) == 1:
             return HttpResponseRedirect(_page(rows[0]))
+        can_link = self.has_change_permission(request)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Link WhatsApp"),
-            "instances": rows,
+            "links": [LinkView(row, can_link) for row in rows],
             "can_add": self.has_add_permission(request),
         }
         return TemplateResponse(
@@ -84,11 +87,13 @@ class InstanceAdmin(admin.ModelAdmin):
             **self._link_context(request, row),
             "title": _("Link WhatsApp"),
             "opts": self.opts,
+            "has_others": self.get_queryset(request).exclude(pk=row.pk).exists(),
             "is_configured": provider.is_configured(),
             "is_sandbox": settings.SANDBOX,
+            "webhook_url": settings.WEBHOOK_URL,
+            "refused": self._refused(request),
             "can_add": self.has_add_permission(request),
             "can_forget": self.has_delete_permission(request, row),
-            "actions": ACTIONS.values(),
         }
         return TemplateResponse(request, "admin/evolution/instance/link.html", context)
 
@@ -109,7 +114,16 @@ class InstanceAdmin(admin.ModelAdmin):
     def _link_context(self, request: HttpRequest, row: Instance) -> dict:
         # Whoever scans the code links a phone of theirs.
         can_link = self.has_change_permission(request, row)
-        return {"instance": row, "can_link": can_link, "link": LinkView(row, can_link)}
+        link = LinkView(row, can_link, can_act=can_link and provider.is_configured())
+        return {"instance": row, "link": link}
+
+    def _refused(self, request: HttpRequest) -> RefusedWebhook | None:
+        """What may keep the page from hearing anything: webhooks with a wrong secret."""
+        if not request.user.has_perm("evolution.view_refusedwebhook"):
+            return None
+        lately = timezone.now() - timedelta(days=1)
+        refused = RefusedWebhook.objects.filter(reason="secret", last_at__gte=lately)
+        return refused.order_by("-last_at").first()
 
     def bridge_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         row = self.get_object(request, str(pk))

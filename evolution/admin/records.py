@@ -80,7 +80,10 @@ class UnreadableEventAdmin(RecordAdmin):
             except Exception:
                 # Whatever it was, it now stands on the event.
                 self.message_user(
-                    request, f"Event {event.pk}: {event.error}", messages.ERROR
+                    request,
+                    _("Event %(number)d: %(error)s")
+                    % {"number": event.pk, "error": event.error},
+                    messages.ERROR,
                 )
             else:
                 replayed += 1

@@ -82,10 +82,10 @@ def ask(method: str, route: str, body: dict | None = None) -> Any:
         said = answer.json()
     except (requests.RequestException, ValueError) as error:
         raise BridgeProblem(
-            f"Nothing answers at {settings.EVOLUTION_URL}.", is_down=True
+            _("Nothing answers at %s.") % settings.EVOLUTION_URL, is_down=True
         ) from error
     if not answer.ok:
-        message = said.get("response", {}).get("message", "It failed.")
+        message = said.get("response", {}).get("message", _("It failed."))
         raise BridgeProblem(message if isinstance(message, str) else str(message[0]))
     return said
 
@@ -183,7 +183,7 @@ def _changing(act: Callable[[HttpRequest, Screen], str | None]) -> View:
 
 def _tell(screen: Screen, action: str, **body: Any) -> None:
     if screen.instance is None:
-        raise BridgeProblem("There is no instance yet.")
+        raise BridgeProblem(_("There is no instance yet."))
     ask("POST", _instance_route(screen.instance["name"], action), body)
 
 
@@ -192,7 +192,7 @@ def send(request: HttpRequest, screen: Screen) -> None:
     text = request.POST.get("text", "").strip().replace("\r\n", "\n")
     kind = request.POST.get("kind", "text")
     if kind == "text" and not text:
-        raise BridgeProblem("Write something first.")
+        raise BridgeProblem(_("Write something first."))
     if edited := request.POST.get("edit"):
         _tell(screen, "edits", id=edited, text=text, sender=screen.sender)
         return
@@ -211,7 +211,7 @@ def send(request: HttpRequest, screen: Screen) -> None:
 
 @_changing
 def react(request: HttpRequest, screen: Screen) -> None:
-    message_id, _, emoji = request.POST.get("reaction", "").partition(" ")
+    message_id, __, emoji = request.POST.get("reaction", "").partition(" ")
     _tell(screen, "reactions", id=message_id, emoji=emoji, sender=screen.sender)
 
 
@@ -235,7 +235,7 @@ def unlink(request: HttpRequest, screen: Screen) -> None:
 def add_person(request: HttpRequest, screen: Screen) -> str:
     name = request.POST.get("name", "").strip()
     if not name:
-        raise BridgeProblem("A person needs a name.")
+        raise BridgeProblem(_("A person needs a name."))
     person = ask("POST", "people", {"name": name})
     return screen.query_with(me=person["phone"])
 
@@ -245,7 +245,7 @@ def add_group(request: HttpRequest, screen: Screen) -> str:
     name = request.POST.get("name", "").strip()
     members = request.POST.getlist("members")
     if not name or not members:
-        raise BridgeProblem("A group needs a name and members.")
+        raise BridgeProblem(_("A group needs a name and members."))
     group = ask("POST", "groups", {"name": name, "members": members})
     me = screen.me if screen.me in (*members, OWNER) else members[0]
     return screen.query_with(me=me, chat=group["jid"])

@@ -7,13 +7,17 @@ from functools import cached_property
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext, gettext_lazy as _
 
 from conversations.models import Conversation
 
 OWNER = "owner"  # of the linked phone
 EMOJIS = ["👍", "❤️", "😂", "🙏"]
-TICKS = {"sent": "✓", "delivered": "✓✓", "read": "✓✓"}
+TICKS = {
+    "sent": ("✓", _("Sent")),
+    "delivered": ("✓✓", _("Delivered")),
+    "read": ("✓✓", _("Read")),
+}
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,12 @@ class Screen:
             Chat(
                 group["jid"],
                 group["name"],
-                ", ".join(names[phone] for phone in group["members"])
-                + _(", the agent"),
+                ", ".join(
+                    [
+                        *(names[phone] for phone in group["members"]),
+                        gettext("the agent"),
+                    ]
+                ),
                 last.get(group["jid"], ""),
                 is_group=True,
             )
@@ -81,8 +89,8 @@ class Screen:
         direct = [
             Chat(
                 person["jid"],
-                person["name"] if self.is_owner else _("The agent"),
-                f"+{person['phone']}" if self.is_owner else _("Direct chat"),
+                person["name"] if self.is_owner else gettext("The agent"),
+                f"+{person['phone']}" if self.is_owner else gettext("Direct chat"),
                 last.get(person["jid"], ""),
             )
             for person in self.people
@@ -104,13 +112,15 @@ class Screen:
             is_mine = message["origin"] != "contact"
         is_own = message["sender"] == self.sender and message["origin"] != "api"
         quoted = message["quoted"]
+        ticks, status_label = TICKS[message["status"]]
         return message | {
             "name": names.get(message["name"], message["name"]),
             "at": datetime.fromtimestamp(message["at"], UTC),
             "is_mine": is_mine,
             "can_edit": is_own and message["kind"] == "text" and not message["deleted"],
             "can_delete": is_own and not message["deleted"],
-            "ticks": TICKS[message["status"]] if is_mine else "",
+            "ticks": ticks if is_mine else "",
+            "status_label": status_label,
             "quoted": quoted
             and quoted | {"name": names.get(quoted["name"], quoted["name"])},
             "emojis": [(emoji, f"{message['id']} {emoji}") for emoji in EMOJIS],

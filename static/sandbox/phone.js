@@ -11,19 +11,17 @@
   function refresh(html) {
     const fresh = document.createElement("template");
     fresh.innerHTML = html;
-    const open = [...document.querySelectorAll("details[data-key][open]")].map((one) => one.dataset.key);
-    const focused = document.activeElement?.closest("[data-part] [data-key]")?.dataset.key;
     const height = log.scrollHeight;
     for (const part of fresh.content.querySelectorAll("[data-part]")) {
-      document.querySelector(`#sandbox-phone [data-part="${part.dataset.part}"]`).replaceChildren(...part.childNodes);
+      const shown = phone.querySelector(`[data-part="${part.dataset.part}"]`);
+      // Only what is new is read aloud, and an open menu stays open.
+      Idiomorph.morph(shown, part, {
+        morphStyle: "innerHTML",
+        callbacks: { beforeAttributeUpdated: (name) => name !== "open" },
+      });
     }
     // The log counts its scroll from the end, where it stays by itself.
     if (log.scrollTop < -8) log.scrollTop -= log.scrollHeight - height;
-    for (const key of open) document.querySelector(`[data-key="${key}"]`)?.setAttribute("open", "");
-    if (focused) {
-      const again = document.querySelector(`[data-key="${focused}"]`);
-      (again?.querySelector("summary") || again)?.focus({ preventScroll: true });
-    }
   }
 
   let polling = false;
@@ -37,9 +35,9 @@
         refresh(await answer.text());
         phone.dataset.cursor = answer.headers.get("X-Cursor");
       }
-      say(answer.ok ? "" : "The sandbox does not answer at the moment.", "poll");
+      say(answer.ok ? "" : phone.dataset.noSandbox, "poll");
     } catch {
-      say("No connection to the server.", "poll");
+      say(phone.dataset.noServer, "poll");
     } finally {
       polling = false;
     }
@@ -71,7 +69,7 @@
       say(sent.ok ? "" : (await sent.text()).slice(0, 200), "act");
       if (!sent.ok) return;
     } catch {
-      return say("No connection to the server.", "act");
+      return say(phone.dataset.noServer, "act");
     }
     event.submitter?.closest("details")?.removeAttribute("open");
     if (form === composer) {

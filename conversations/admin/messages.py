@@ -3,12 +3,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import F, Min, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.text import Truncator
+from django.utils.translation import gettext as _
 
+from conversations import search
 from conversations.admin.history import author
+from conversations.admin.hits import hits
 from conversations.models import Conversation, Message
 from llm.admin_records import RecordAdmin, SinceFilter
 
@@ -31,15 +33,7 @@ class MessageSinceFilter(SinceFilter):
 
 @admin.register(Message)
 class MessageAdmin(RecordAdmin):
-    list_display = (
-        "sent_at",
-        "about",
-        "direction",
-        "who",
-        "kind",
-        "start",
-        "fate",
-    )
+    list_display = ("sent_at",)
     list_filter = (
         MessageSinceFilter,
         "direction",
@@ -94,6 +88,23 @@ class MessageAdmin(RecordAdmin):
     class Media:
         css = {"all": ["admin/agent.css"]}
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict | None = None
+    ) -> HttpResponse:
+        titled = {"title": _("Messages")} | (extra_context or {})
+        response = super().changelist_view(request, titled)
+        context = getattr(response, "context_data", None) or {}
+        if "cl" in context:
+            context["hits"] = hits(context["cl"].result_list, context["cl"].query)
+        return response
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        if not search_term:
+            return queryset, False
+        return search.find(queryset, search_term, self.paginator.most), False
+
     def get_fieldsets(self, request: HttpRequest, obj: Message | None = None) -> Any:
         is_inbound = obj is None or obj.is_inbound
         return (*self.fieldsets, self.inbound if is_inbound else self.outbound)
@@ -105,16 +116,6 @@ class MessageAdmin(RecordAdmin):
     @admin.display(description="from", empty_value="")
     def who(self, message: Message) -> str:
         return format_html("<bdi>{}</bdi>", author(message))
-
-    @admin.display(description="outcome or status")
-    def fate(self, message: Message) -> str:
-        if message.is_inbound:
-            return message.get_outcome_display()
-        return message.get_status_display()
-
-    @admin.display(description="text", empty_value="")
-    def start(self, message: Message) -> str:
-        return _text(Truncator(message.text).chars(120))
 
     @admin.display(description="text", empty_value="")
     def body(self, message: Message) -> str:

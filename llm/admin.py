@@ -1,103 +1,117 @@
-from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from typing import Any
 
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _, gettext_lazy
+
+from llm.admin_decisions import PROMPTS, Story, export
+from llm.admin_filters import ConversationFilter, DecisionList
 from llm.admin_records import RecentValuesFilter, RecordAdmin, SinceFilter
 from llm.models import Decision
 
 
 @admin.register(Decision)
 class DecisionAdmin(RecordAdmin):
-    list_display = (
-        "created_at",
-        "about",
-        "step",
-        "source",
-        "outcome",
-        "p",
-        "threshold",
-        "why",
-        "provider",
-        "model",
-        "cost",
-        "latency_ms",
-        "error",
-    )
+    list_display = ("created_at",)  # the template draws the columns
     list_filter = (
-        "step",
+        ConversationFilter,
         "outcome",
+        "step",
         "source",
-        ("provider", RecentValuesFilter),
         ("model", RecentValuesFilter),
+        ("provider", RecentValuesFilter),
         ("prompt_version", RecentValuesFilter),
         SinceFilter,
     )
-    list_select_related = ("conversation__contact",)
-    fieldsets = (
-        (
-            None,
-            {"fields": ("created_at", "about", "judged", "step", "source", "outcome")},
-        ),
-        ("Judgement", {"fields": ("p", "threshold", "kind", "why", "sent")}),
-        (
-            "Call",
-            {
-                "fields": (
-                    "provider",
-                    "model",
-                    "prompt_version",
-                    "tokens_in",
-                    "tokens_cached",
-                    "tokens_out",
-                    "cost",
-                    "latency_ms",
-                    "attempts",
-                    "error",
-                )
-            },
-        ),
-        ("Prompt and answer", {"fields": ("prompt", "answer")}),
+    actions = ("export_chosen", "export_chosen_with_prompts")
+
+    @property
+    def media(self) -> forms.Media:
+        return forms.Media(js=["admin/js/actions.js"])
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        own = path("export/", view(self.export_found), name="llm_decision_export")
+        return [own, *super().get_urls()]
+
+    def get_changelist(self, request: HttpRequest, **kwargs) -> type[DecisionList]:
+        return DecisionList
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        # Whoever may ask what a prompt begins with can read it.
+        if lookup.partition("__")[0] in PROMPTS:
+            return False
+        return super().lookup_allowed(lookup, value, request)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict | None = None
+    ) -> HttpResponse:
+        context = {
+            "title": _("Decisions"),
+            "query": request.GET.urlencode(),
+            "may_see_prompts": self.has_prompt_permission(request),
+        }
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict | None = None,
+    ) -> HttpResponse:
+        if request.method not in ("GET", "HEAD"):
+            raise PermissionDenied
+        decision = self.get_object(request, object_id)
+        if not self.has_view_permission(request, decision):
+            raise PermissionDenied
+        if decision is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        context = self.admin_site.each_context(request) | {
+            "title": _("Decision"),
+            "opts": self.opts,
+            "original": decision,
+            "story": Story(decision),
+            "may_see_prompts": self.has_prompt_permission(request),
+        }
+        return TemplateResponse(request, "admin/llm/decision/change_form.html", context)
+
+    def has_prompt_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("llm.view_prompt")
+
+    @admin.action(description=gettext_lazy("Export as CSV"), permissions=["view"])
+    def export_chosen(
+        self, request: HttpRequest, queryset: QuerySet[Decision]
+    ) -> HttpResponse:
+        return export(queryset)
+
+    @admin.action(
+        description=gettext_lazy("Export as CSV, with prompts and answers"),
+        permissions=["prompt"],
     )
+    def export_chosen_with_prompts(
+        self, request: HttpRequest, queryset: QuerySet[Decision]
+    ) -> HttpResponse:
+        return export(queryset, with_prompts=True)
 
-    class Media:
-        css = {"all": ["admin/agent.css"]}
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Decision]:
-        # A page of prompts would be megabytes.
-        return super().get_queryset(request).defer("input", "output")
-
-    @admin.display(description="conversation")
-    def about(self, decision: Decision) -> str:
-        conversation = decision.conversation
-        url = reverse("admin:conversations_conversation_change", args=[conversation.pk])
-        return format_html('<a href="{}"><bdi>{}</bdi></a>', url, conversation)
-
-    @admin.display(description="messages judged")
-    def judged(self, decision: Decision) -> str:
-        return _links(decision.messages.order_by("sent_at", "pk"))
-
-    @admin.display(description="messages sent")
-    def sent(self, decision: Decision) -> str:
-        return _links(decision.replies.order_by("part"))
-
-    @admin.display
-    def prompt(self, decision: Decision) -> str:
-        return _preformatted(decision.input)
-
-    @admin.display
-    def answer(self, decision: Decision) -> str:
-        return _preformatted(decision.output)
-
-
-def _links(messages: QuerySet) -> str:
-    rows = (
-        (reverse("admin:conversations_message_change", args=[message.pk]), message)
-        for message in messages
-    )
-    return format_html_join("", '<div dir="auto"><a href="{}">{}</a></div>', rows)
-
-
-def _preformatted(text: str) -> str:
-    return format_html('<pre class="record" dir="auto">{}</pre>', text) if text else ""
+    def export_found(self, request: HttpRequest) -> HttpResponse:
+        """All that the filters of the list's address leave, however many pages."""
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponse(status=405, headers={"Allow": "GET"})
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        request.GET = request.GET.copy()
+        with_prompts = bool(request.GET.pop("prompts", None))
+        if with_prompts and not self.has_prompt_permission(request):
+            raise PermissionDenied
+        try:
+            found = self.get_changelist_instance(request)
+        except IncorrectLookupParameters:
+            return HttpResponseRedirect(reverse("admin:llm_decision_changelist"))
+        return export(found.queryset, with_prompts)

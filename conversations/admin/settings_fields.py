@@ -149,6 +149,17 @@ LABELS = {
     "daily_call_limit": _("Call at most"),
 }
 HELP = {
+    # The models' own say what the units beside the fields say.
+    **dict.fromkeys(
+        (
+            "relevance_price_in",
+            "relevance_price_out",
+            "response_price_in",
+            "response_price_out",
+            "unprompted_gap",
+        ),
+        "",
+    ),
     "is_on": _("Off: messages are stored, and nothing is answered."),
     "bot_name": _("As a word in a message it addresses the agent."),
     "aliases": _("It answers to them too. Separated by commas."),

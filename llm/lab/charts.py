@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from llm.lab.scores import EDGE, STEPS
 
-WIDTH, HEIGHT = 640, 250
-START, END, TOP, BOTTOM = 58, 12, 14, 46
+WIDTH, HEIGHT = 720, 250
+START, END, TOP, BOTTOM = 62, 20, 14, 48
 INNER_WIDTH, INNER_HEIGHT = WIDTH - START - END, HEIGHT - TOP - BOTTOM
 LINES = 4  # of the grid, above the ground
 GAP = 3  # between two bars

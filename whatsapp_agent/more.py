@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+# Where the name of a model is not what staff call its list.
+NAMES = {"admin.LogEntry": _("Audit log")}
+
 
 @dataclass(frozen=True)
 class Link:
@@ -62,9 +65,10 @@ def sections(context: dict) -> list[Section]:
     # What nobody has sorted in yet must be found as well.
     places[""] = Section(_("Others"))
     lists = {
-        model["model"]._meta.label: Link(model["name"], model["admin_url"])
+        label: Link(NAMES.get(label, model["name"]), model["admin_url"])
         for app in context["available_apps"]
         for model in app["models"]
+        for label in [model["model"]._meta.label]
         if model["admin_url"]
     }
     order = [label for label in places if label in lists]

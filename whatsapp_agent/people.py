@@ -11,8 +11,8 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import ManyToManyField, Q, QuerySet
-from django.forms import ModelMultipleChoiceField
-from django.http import HttpRequest
+from django.forms import CheckboxSelectMultiple, ModelMultipleChoiceField
+from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.text import Truncator
@@ -58,6 +58,21 @@ class PersonAdmin(UserAdmin):
         "last_login",
     )
     show_facets = admin.ShowFacets.NEVER
+    filter_horizontal = ()
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        (_("Person"), {"fields": ("first_name", "last_name", "email")}),
+        (
+            _("May"),
+            {"fields": ("is_active", "is_staff", "is_superuser", "groups")},
+        ),
+        (
+            _("Single permissions"),
+            {"classes": ("collapse",), "fields": ("user_permissions",)},
+        ),
+        (_("Since"), {"fields": ("last_login", "date_joined")}),
+    )
+    readonly_fields = ("last_login", "date_joined")
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         if request.user.is_superuser:
@@ -69,6 +84,7 @@ class PersonAdmin(UserAdmin):
     ) -> ModelMultipleChoiceField | None:
         if db_field.name == "groups":
             kwargs["queryset"] = within(request.user)
+        kwargs["widget"] = CheckboxSelectMultiple
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def has_change_permission(
@@ -92,11 +108,14 @@ def _may_manage(user: User, person: User | None) -> bool:
 
 @admin.register(Group)
 class RoleAdmin(GroupAdmin):
+    filter_horizontal = ()
+
     def formfield_for_manytomany(
         self, db_field: ManyToManyField, request: HttpRequest, **kwargs: Any
     ) -> ModelMultipleChoiceField | None:
         if not request.user.is_superuser:
             kwargs["queryset"] = held(request.user)
+        kwargs["widget"] = CheckboxSelectMultiple
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def has_change_permission(
@@ -118,10 +137,20 @@ class DoneFilter(SinceFilter):
 
 @admin.register(LogEntry)
 class AuditAdmin(RecordAdmin):
-    list_display = ("action_time", "user", "action_flag", "kind", "about", "what")
+    list_display = ("action_time", "user", "action", "kind", "about", "what")
     list_filter = (DoneFilter, "action_flag")
     list_select_related = ("user", "content_type")
-    fields = ("action_time", "user", "action_flag", "kind", "about", "what")
+    fields = ("action_time", "user", "action", "kind", "about", "what")
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict | None = None
+    ) -> HttpResponse:
+        context = {"title": _("Audit log"), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    @admin.display(description=_("action"))
+    def action(self, entry: LogEntry) -> str:
+        return entry.get_action_flag_display()
 
     @admin.display(description=_("kind"), empty_value="")
     def kind(self, entry: LogEntry) -> str:

@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
-from django.utils.text import Truncator
+from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext_lazy as _, ngettext
 from django_q.models import Failure, OrmQ, Schedule, Success, Task
 from django_q.tasks import async_task
@@ -25,7 +25,11 @@ class QueueAdmin(RecordAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict | None = None
     ) -> HttpResponse:
-        context = {"explanation": self.explanation, **(extra_context or {})}
+        context = {
+            "title": capfirst(self.opts.verbose_name_plural),
+            "explanation": self.explanation,
+            **(extra_context or {}),
+        }
         return super().changelist_view(request, context)
 
     def has_delete_permission(

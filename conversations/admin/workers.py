@@ -1,4 +1,5 @@
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from conversations.models import Worker
 from llm.admin_records import RecordAdmin
@@ -9,6 +10,6 @@ class WorkerAdmin(RecordAdmin):
     list_display = ("slot", "alive", "started_at", "seen_at")
     ordering = ("-seen_at",)
 
-    @admin.display(boolean=True)
+    @admin.display(description=_("alive"), boolean=True)
     def alive(self, worker: Worker) -> bool:
         return worker.is_alive

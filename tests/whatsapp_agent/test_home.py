@@ -9,6 +9,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from conversations import gates
+from conversations.gates import Spent
 from conversations.models import Message, Worker
 from evolution.models import Instance, RefusedWebhook, UnreadableEvent
 from llm.models import Decision
@@ -271,6 +273,17 @@ class TestNeedsAPerson:
         make_inbound(conversation, outcome="over_budget")
 
         assert "A budget was spent: 2 messages got no answer" in concerns()
+
+    def test_does_not_tell_that_it_kept_from_speaking_twice_in_a_row(
+        self, conversation, concerns
+    ):
+        just_now = Spent(
+            replies=[], unprompted=[timezone.now()], calls=0, cost=Decimal(0)
+        )
+        silence = gates._unprompted_budget(make_settings(), just_now)
+        make_inbound(conversation, outcome=silence[0], reason=silence[1])
+
+        assert concerns() == {}
 
     def test_tells_of_webhooks_that_could_not_be_read(self, concerns):
         UnreadableEvent.objects.create(body="?", digest="1", error="?")

@@ -46,8 +46,6 @@ def person_form(person: User, **fields: object) -> dict:
         "username": person.username,
         "is_active": "on",
         "is_staff": "on",
-        "date_joined_0": "2026-01-01",
-        "date_joined_1": "00:00:00",
         "groups": [group.pk for group in person.groups.all()],
         **fields,
     }

@@ -98,7 +98,7 @@ def _lines(facts: Facts) -> Iterator[Line]:
         gettext_lazy("The model answers"),
         "conversations.view_agentsettings",
         _model_trouble(facts),
-        [_ask_the_model(), _settings()],
+        _model_steps(facts.models),
     )
     yield _groups(facts.agent)
 
@@ -158,6 +158,13 @@ def _model_trouble(facts: Facts) -> str:
         if not step.answered and not _is_proven(facts.agent, Decision.Step(step.step))
     ]
     return _("It has not been asked yet.") if unproven else ""
+
+
+def _model_steps(models: ModelHealth) -> list[Step]:
+    """First what comes first: there is nobody to ask without a key."""
+    if any(step.missing for step in models.steps):
+        return [_settings()]
+    return [_ask_the_model(), _settings()]
 
 
 def _is_proven(agent: AgentSettings, step: Decision.Step) -> bool:

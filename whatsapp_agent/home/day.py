@@ -25,6 +25,9 @@ LEFT_ALONE = [
 ]
 UNANSWERED = [Outcome.GATE_FAILED, Outcome.RESPONSE_FAILED]
 
+# That it does not speak twice in a row is no budget that ran out; see gates.py.
+GAP = Q(reason__startswith="It spoke unprompted less than")
+
 
 class Hour(Func):
     """TruncHour would call a Python function for each row on SQLite."""
@@ -45,7 +48,7 @@ COUNTED = {
     "left_alone": Q(direction="in", outcome__in=LEFT_ALONE),
     "failed": Q(status=Status.FAILED),
     "unanswered": Q(direction="in", outcome__in=UNANSWERED),
-    "over_budget": Q(direction="in", outcome=Outcome.OVER_BUDGET),
+    "over_budget": Q(direction="in", outcome=Outcome.OVER_BUDGET) & ~GAP,
     "drafts": Q(status=Status.DRAFT, part=1),
 }
 LOCATED = ("failed", "unanswered", "over_budget", "drafts")

@@ -62,6 +62,7 @@ class InstanceForm(forms.ModelForm):
     class Meta:
         model = Instance
         fields = ["name"]
+        help_texts = {"name": _("As Evolution API knows it, or is to.")}
 
     def get_initial_for_field(self, field: forms.Field, field_name: str) -> object:
         given = super().get_initial_for_field(field, field_name)

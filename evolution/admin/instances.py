@@ -168,6 +168,19 @@ class InstanceAdmin(admin.ModelAdmin):
             request, "admin/evolution/instance/confirm.html", context
         )
 
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict | None = None,
+    ) -> HttpResponse:
+        context = {
+            "title": _("Add a number"),
+            "show_save_and_continue": False,
+            "show_save_and_add_another": False,
+        }
+        return super().add_view(request, form_url, context)
+
     def response_add(
         self, request: HttpRequest, obj: Instance, post_url_continue: Any = None
     ) -> HttpResponse:

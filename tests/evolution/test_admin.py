@@ -1,9 +1,9 @@
 import json
-from datetime import timedelta
+import re
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse
 from django.utils import timezone
 
 from conversations.models import Message
@@ -75,132 +75,6 @@ def bridge(instance: Instance) -> str:
 
 def said(response) -> str:
     return " ".join(map(str, response.context["messages"]))
-
-
-class TestInstancePage:
-    def test_shows_the_code_while_connecting(self, admin_client, instance):
-        Instance.objects.update(state="connecting", qr_code="2@<script>")
-
-        text = admin_client.get(page(instance)).text
-
-        assert 'class="segno"' in text
-        assert 'http-equiv="refresh" content="5"' in text
-        assert "2@" not in text
-
-    def test_shows_the_pairing_code(self, admin_client, instance):
-        Instance.objects.update(state="connecting", pairing_code="WZYEH1YY")
-
-        assert "WZYE-H1YY" in admin_client.get(page(instance)).text
-
-    @pytest.mark.parametrize("state", ["open", "close", "refused", "removed", ""])
-    def test_is_still_in_every_other_state(self, admin_client, instance, state):
-        Instance.objects.update(state=state, qr_code="2@code")
-
-        text = admin_client.get(page(instance)).text
-
-        assert 'class="segno"' not in text
-        assert 'http-equiv="refresh"' not in text
-
-    def test_survives_a_code_that_cannot_be_drawn(self, admin_client, instance):
-        Instance.objects.update(state="connecting", qr_code="x" * 10_000)
-
-        assert admin_client.get(page(instance)).status_code == 200
-
-    def test_carries_no_inline_script_or_style(self, admin_client, instance):
-        Instance.objects.update(state="connecting", qr_code="2@code")
-
-        text = admin_client.get(page(instance)).text
-
-        assert "<style" not in text
-        assert "style=" not in text
-        assert "<script>" not in text
-        assert "data:" not in text
-
-    def test_says_that_evolution_is_used(self, admin_client, instance):
-        assert "uses <a" in admin_client.get(page(instance)).text
-
-    def test_says_when_no_bridge_is_configured(self, admin_client, instance, settings):
-        settings.EVOLUTION_API_KEY = ""
-
-        assert "No bridge is configured" in admin_client.get(page(instance)).text
-
-    def test_an_instance_can_be_added(self, admin_client, settings):
-        url = reverse("admin:evolution_instance_add")
-
-        assert f'value="{settings.EVOLUTION_INSTANCE}"' in admin_client.get(url).text
-        admin_client.post(url, {"name": "another"})
-
-        assert Instance.objects.get().name == "another"
-
-    def test_a_name_of_dots_is_refused(self, admin_client):
-        admin_client.post(reverse("admin:evolution_instance_add"), {"name": ".."})
-
-        assert not Instance.objects.exists()
-
-    @pytest.mark.parametrize(("state", "status"), [("open", 403), ("removed", 200)])
-    def test_only_what_is_gone_can_be_forgotten(
-        self, admin_client, instance, state, status
-    ):
-        Instance.objects.update(state=state)
-        url = reverse("admin:evolution_instance_delete", args=[instance.pk])
-
-        assert admin_client.get(url).status_code == status
-
-
-class TestLivePart:
-    def live(self, client, instance: Instance, seen: str = ""):
-        url = reverse("admin:evolution_instance_live", args=[instance.pk])
-        return client.get(url, {"seen": seen})
-
-    def test_is_silent_until_something_changes(self, admin_client, instance):
-        seen = self.live(admin_client, instance).headers["X-Seen"]
-
-        assert self.live(admin_client, instance, seen).status_code == 204
-        Instance.objects.update(
-            state="connecting", qr_code="2@code", qr_at=timezone.now()
-        )
-        assert 'class="segno"' in self.live(admin_client, instance, seen).text
-
-    def test_tells_when_the_next_code_comes(self, admin_client, instance):
-        qr_at = timezone.now() - timedelta(seconds=20)
-        Instance.objects.update(state="connecting", qr_code="2@code", qr_at=qr_at)
-
-        assert "comes in 25 s" in self.live(admin_client, instance).text
-
-    def test_offers_a_way_on_where_no_code_comes(self, admin_client, instance):
-        Instance.objects.update(
-            state="connecting", state_at=timezone.now() - timedelta(minutes=2)
-        )
-
-        assert "Connect again" in self.live(admin_client, instance).text
-
-    def test_hides_the_codes_from_who_may_only_look(self, client, instance, staff):
-        Instance.objects.update(
-            state="connecting", qr_code="2@code", pairing_code="WZYEH1YY"
-        )
-        client.force_login(staff("view_instance"))
-
-        for text in (self.live(client, instance).text, client.get(page(instance)).text):
-            assert 'class="segno"' not in text
-            assert "WZYE" not in text
-
-
-class TestAllNumbers:
-    url = reverse_lazy("admin:evolution_instance_changelist")
-
-    def test_leads_to_the_only_one(self, admin_client, instance):
-        assert admin_client.get(self.url).url == page(instance)
-
-    def test_shows_several(self, admin_client, instance):
-        Instance.objects.create(name="second", state="open")
-
-        text = admin_client.get(self.url).text
-
-        assert "spare" in text
-        assert "second" in text
-
-    def test_invites_to_name_the_first(self, admin_client):
-        assert "Add a number" in admin_client.get(self.url).text
 
 
 class TestInstanceButtons:
@@ -284,6 +158,32 @@ class TestInstanceButtons:
         response = admin_client.post(bridge(instance), {"action": "explode"})
 
         assert response.status_code == 404
+
+    @pytest.mark.parametrize(
+        ("state", "offered"),
+        [
+            ("", ["create", "connect", "refresh", "webhook", "delete"]),
+            (
+                "connecting",
+                ["connect", "refresh", "restart", "webhook", "logout", "delete"],
+            ),
+            ("open", ["refresh", "restart", "webhook", "logout", "delete"]),
+            ("refused", ["connect", "refresh", "webhook", "delete"]),
+            ("removed", ["create", "refresh"]),
+        ],
+    )
+    def test_are_those_that_fit_the_state(self, admin_client, instance, state, offered):
+        Instance.objects.update(state=state)
+
+        text = admin_client.get(page(instance)).text
+
+        buttons = re.findall(r'form="bridge" name="action" value="(\w+)"', text)
+        assert buttons == offered
+
+    def test_are_gone_without_a_bridge(self, admin_client, instance, settings):
+        settings.EVOLUTION_API_KEY = ""
+
+        assert 'name="action"' not in admin_client.get(page(instance)).text
 
     def test_are_not_for_strangers(self, client, instance, calls):
         response = client.post(bridge(instance), {"action": "restart"})

@@ -39,7 +39,8 @@ def main() -> None:
         big = _measured(folder, numbers, options)
     found = report.rows(small["pages"], big["pages"])
     print("", common.table(found, report.HEAD), "", sep="\n")
-    print("Not measured:", big["left_out"])
+    closed = [f"{one} ({page['left_out']})" for one, page in big["left_out"].items()]
+    print("Not measured:", *closed, sep="\n  ")
     print(report.explained(found, big["pages"]))
     missed = sum(not row.is_met for row in found)
     print(f"\n{len(found)} pages, {missed} over the target of", end=" ")
@@ -58,13 +59,18 @@ def _measured(folder: Path, numbers: dict[str, int], options) -> dict:
     migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
     subprocess.run(migrate, env=environment, check=True)
     command = [*python, "bench.pages.measure", f"--runs={options.runs}"]
-    done = subprocess.run(
-        [*command, f"--only={options.only}"],
-        env=environment,
-        check=True,
-        stdout=subprocess.PIPE,
-    )
-    return json.loads(done.stdout)
+    command.append(f"--only={options.only}")
+    found: dict = {"pages": {}, "left_out": {}}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
+        for line in process.stdout:
+            page = json.loads(line)
+            kind = "left_out" if "left_out" in page else "pages"
+            found[kind][page["label"]] = page
+            print(f"\r{path.stem}: {len(found['pages'])} pages", end="", flush=True)
+    print()
+    if process.returncode:
+        sys.exit(process.returncode)
+    return found
 
 
 if __name__ == "__main__":

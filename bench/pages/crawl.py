@@ -56,18 +56,20 @@ class Page:
 @dataclass
 class Crawl:
     client: Client
+    only: str = ""  # a regular expression
     left_out: dict[str, int] = field(default_factory=dict)  # label: its status
 
-    def pages(self) -> list[Page]:
-        found: dict[str, Page] = {}
+    def pages(self) -> Iterator[Page]:
+        found: set[str] = set()
         for start in self._starts():
             response = start.open(self.client)
             if response.status_code not in (200, 204):
                 self.left_out[start.label] = response.status_code
                 continue
             for page in (start, *_led_to(start, response)):
-                found.setdefault(page.label, page)
-        return list(found.values())
+                if page.label not in found:
+                    found.add(page.label)
+                    yield page
 
     def _starts(self) -> Iterator[Page]:
         for address in addresses():
@@ -77,7 +79,9 @@ class Crawl:
                 continue
             for about, row in _rows(address):
                 values = dict.fromkeys(address.arguments, row and row.pk)
-                yield Page(f"{address}{about}", address.url(**values))
+                label = f"{address}{about}"
+                if re.search(self.only, label):
+                    yield Page(label, address.url(**values))
 
 
 def _rows(address: Address) -> Iterator[tuple[str, Model | None]]:

@@ -1,13 +1,12 @@
-"""Open every page of one database many times; what was found goes out as JSON."""
+"""Open every page of one database many times; each goes out as a line of JSON."""
 
 import argparse
 import json
 import logging
 import math
 import os
-import re
-import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 
@@ -26,10 +25,11 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_agent.settings")
     django.setup()
     logging.disable(logging.WARNING)  # pages that are not open are no news
-    json.dump(measure(options.runs, options.only), sys.stdout)
+    for page in measure(options.runs, options.only):
+        print(json.dumps(page), flush=True)
 
 
-def measure(runs: int, only: str = "") -> dict:
+def measure(runs: int, only: str = "") -> Iterator[dict]:
     from django.contrib.auth.models import User
     from django.test import Client
 
@@ -40,13 +40,11 @@ def measure(runs: int, only: str = "") -> dict:
     AgentSettings.FRESH_SECONDS = math.inf
     client = Client(HTTP_HOST="localhost", raise_request_exception=False)
     client.force_login(User.objects.get(username="root"))
-    crawl = Crawl(client)
-    found = {
-        page.label: _measure_page(page, client, runs)
-        for page in crawl.pages()
-        if re.search(only, page.label)
-    }
-    return {"pages": found, "left_out": crawl.left_out}
+    crawl = Crawl(client, only)
+    for page in crawl.pages():
+        yield {"label": page.label, **_measure_page(page, client, runs)}
+    for label, status in crawl.left_out.items():
+        yield {"label": label, "left_out": status}
 
 
 def _measure_page(page, client, runs: int) -> dict:

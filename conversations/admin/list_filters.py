@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.rows import MODES, WAITING, is_unanswered, unread
+from conversations.admin.rows import MODES, is_unanswered, unread
 from conversations.models import Conversation, Message
 
 
@@ -58,7 +58,7 @@ class AttentionFilter(Segments):
             case "unanswered":
                 return queryset.filter(is_unanswered())
             case "draft" | "failed" as status:
-                waiting = Message.objects.filter(status__in=WAITING, status=status)
+                waiting = Message.objects.filter(status=status)
                 return queryset.filter(pk__in=waiting.values("conversation"))
         return queryset
 

@@ -38,8 +38,6 @@ MODES = {
     Mode.LIVE: gettext_lazy("Live"),
 }
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-# In these words: the index of them is known by no other.
-WAITING = [Status.DRAFT, Status.FAILED]
 # A reply was due and did not come. In a group, who stands back owes nobody anything.
 UNANSWERED = Q(
     outcome__in=[
@@ -153,15 +151,19 @@ def _last(keys: list[int | None]) -> dict[int, Message]:
     return {message.conversation_id: message for message in messages}
 
 
-def _waiting(keys: list[int]) -> dict[int, dict[str, int]]:
+def _waiting(keys: list[int]) -> dict[int, Counter]:
     """How many drafts and recent failures each conversation has."""
+    messages = Message.objects.filter(conversation__in=keys)
     day = timezone.now() - timedelta(days=1)
-    found = Message.objects.filter(conversation__in=keys, status__in=WAITING).filter(
-        Q(status=Status.DRAFT, part=1) | Q(status=Status.FAILED, sent_at__gte=day)
-    )
+    # One by one: each status has an index.
+    waiting = [
+        messages.filter(status=Status.DRAFT, part=1),
+        messages.filter(status=Status.FAILED, sent_at__gte=day),
+    ]
     counted: dict[int, Counter] = {key: Counter() for key in keys}
-    for key, status in found.values_list("conversation", "status"):
-        counted[key][status] += 1
+    for found in waiting:
+        for key, status in found.values_list("conversation", "status"):
+            counted[key][status] += 1
     return counted
 
 

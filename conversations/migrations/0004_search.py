@@ -1,7 +1,7 @@
 """An index of the words of all messages, which the database itself keeps up to date.
 
 Whoever changes the table of messages on SQLite in a way that makes Django build it anew
-drops the triggers and the index of what waits with it: such a migration ends with
+drops the triggers and the indexes of what waits: such a migration ends with
 `index` of this module. The tests of the search notice when it is forgotten.
 """
 
@@ -10,10 +10,10 @@ from django.db import migrations
 TABLE = "conversations_message"
 WORDS = "conversations_message_words"
 # Drafts wait for approval, failures for another try: few among millions.
-WAITING = f"""
-CREATE INDEX waiting_messages ON {TABLE} (conversation_id)
-WHERE status IN ('draft', 'failed')
-"""
+WAITING = {
+    f"{status}_messages": f"ON {TABLE} (conversation_id) WHERE status = '{status}'"
+    for status in ("draft", "failed")
+}
 NEW, OLD = (
     f"{row}.text <> '' AND {row}.deleted_at IS NULL" for row in ("new", "old")
 )
@@ -51,7 +51,7 @@ USING gin (to_tsvector('simple', left(text, 65536))) WHERE deleted_at IS NULL
 
 def index(apps, schema_editor) -> None:
     remove(apps, schema_editor)
-    statements = [WAITING]
+    statements = [f"CREATE INDEX {name} {what}" for name, what in WAITING.items()]
     if schema_editor.connection.vendor == "sqlite":
         triggers = SQLITE_TRIGGERS.items()
         statements += [SQLITE_TABLE, SQLITE_FILL]
@@ -63,7 +63,7 @@ def index(apps, schema_editor) -> None:
 
 
 def remove(apps, schema_editor) -> None:
-    statements = ["DROP INDEX IF EXISTS waiting_messages"]
+    statements = [f"DROP INDEX IF EXISTS {name}" for name in WAITING]
     if schema_editor.connection.vendor == "sqlite":
         statements += [f"DROP TRIGGER IF EXISTS {name}" for name in SQLITE_TRIGGERS]
         statements += [f"DROP TABLE IF EXISTS {WORDS}"]

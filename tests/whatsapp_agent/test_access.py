@@ -103,6 +103,7 @@ OTHERS = {
     "evolution_instance_bridge": (NOBODY, ADMIN),
     "evolution_instance_live": (VIEWER, NOBODY),
     "evolution_unreadableevent_replay": (NOBODY, OPERATOR),
+    "llm_decision_export": (VIEWER, NOBODY),
     "sandbox_phone": (ADMIN, NOBODY),
     "sandbox_phone_chat": (ADMIN, NOBODY),
     "sandbox_send": (NOBODY, ADMIN),
@@ -125,6 +126,10 @@ ACTIONS = {
     },
     "django_q.Failure": {"try_again": ADMIN},
     "evolution.UnreadableEvent": {"replay": OPERATOR},
+    "llm.Decision": {
+        "export_chosen": VIEWER,
+        "export_chosen_with_prompts": OPERATOR,
+    },
 }
 # What those get who may: a page, unless it stands here.
 ANSWERS = {

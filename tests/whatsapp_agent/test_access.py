@@ -95,6 +95,7 @@ OTHERS = {
     "auth_user_password_change": (ADMIN, ADMIN),
     "conversations_conversation_steer": (NOBODY, OPERATOR),
     "conversations_conversation_read": (NOBODY, OPERATOR),
+    "conversations_conversation_list": (VIEWER, NOBODY),
     "conversations_conversation_live": (VIEWER, NOBODY),
     "conversations_conversation_older": (VIEWER, NOBODY),
     "conversations_conversation_beside": (VIEWER, NOBODY),

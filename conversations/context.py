@@ -43,7 +43,9 @@ class Context:
         quoted = {message.quoted_id for message in self.pending if message.quoted_id}
         if not quoted:
             return set()
-        ours = self.conversation.messages.filter(author="agent", whatsapp_id__in=quoted)
+        ours = self.conversation.messages.with_whatsapp_ids(quoted).filter(
+            author="agent"
+        )
         return set(ours.values_list("whatsapp_id", flat=True))
 
     def wait_for(self, message: Message) -> float:

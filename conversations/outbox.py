@@ -115,7 +115,7 @@ def _find(message: Message) -> str:
     if message.whatsapp_id in ids:
         return message.whatsapp_id
     taken = set(
-        conversation.messages.filter(whatsapp_id__in=ids)
+        conversation.messages.with_whatsapp_ids(ids)
         .exclude(pk=message.pk)
         .values_list("whatsapp_id", flat=True)
     )
@@ -212,7 +212,8 @@ def _send(message: Message, message_id: str) -> datetime | None:
     return None
 
 
-_QUOTED = "conversation_id = %s AND whatsapp_id = %s LIMIT 1"
+# Saying that the id is not empty lets SQLite use the index, here and below.
+_QUOTED = "conversation_id = %s AND whatsapp_id = %s AND whatsapp_id <> '' LIMIT 1"
 
 
 def _quote(message: Message) -> Quote | None:
@@ -250,7 +251,8 @@ def _backoff(attempts: int) -> timedelta:
 
 _ECHO = """
     SELECT id FROM conversations_message
-    WHERE conversation_id = %s AND whatsapp_id = %s AND id <> %s LIMIT 1"""
+    WHERE conversation_id = %s AND whatsapp_id = %s AND whatsapp_id <> ''
+    AND id <> %s LIMIT 1"""
 _CONFIRM_RECEIPT = """
     UPDATE conversations_message SET status = %s, whatsapp_id = %s, error = ''
     WHERE id = %s"""
@@ -299,7 +301,7 @@ def _set(message: Message, status: str, error: str = "") -> None:
 
 def _drop_rest(message: Message, reason: str) -> None:
     if message.decision_id:
-        rest = message.conversation.messages.outbox().filter(
+        rest = message.conversation.messages.filter(
             decision_id=message.decision_id, status=Status.QUEUED
         )
         rest.exclude(pk=message.pk).update(status=Status.DROPPED, error=reason[:500])

@@ -141,7 +141,7 @@ def _parts(draft: Message):
 def _quoted(draft: Message) -> Message | None:
     if not draft.quoted_id:
         return None
-    return draft.conversation.messages.filter(whatsapp_id=draft.quoted_id).first()
+    return draft.conversation.messages.with_whatsapp_ids([draft.quoted_id]).first()
 
 
 def _asked(message: Message):

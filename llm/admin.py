@@ -29,6 +29,7 @@ class DecisionAdmin(RecordAdmin):
         ("prompt_version", RecentValuesFilter),
         SinceFilter,
     )
+    indexed = ("since", ConversationFilter.parameter_name)
     actions = ("export_chosen", "export_chosen_with_prompts")
 
     @property

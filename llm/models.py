@@ -1,4 +1,5 @@
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 
@@ -62,6 +63,14 @@ class Decision(models.Model):
 
     class Meta:
         permissions = [("view_prompt", "Can read prompts and raw answers")]
+        indexes = [
+            # What a threshold would have done is counted from the index alone.
+            models.Index(
+                fields=["created_at", "p"],
+                condition=Q(step="relevance", source="model", p__isnull=False),
+                name="judged_decisions",
+            )
+        ]
 
     def __str__(self) -> str:
         p = "" if self.p is None else f" p={self.p:.2f}"

@@ -210,7 +210,7 @@ def _targets(conversation: Conversation, messages: list[Message]) -> dict[str, M
     """What is quoted or reacted to, by its WhatsApp id."""
     ids = {message.quoted_id for message in messages if message.quoted_id}
     found = (
-        referred_to(conversation.messages.filter(whatsapp_id__in=ids))
+        referred_to(conversation.messages.with_whatsapp_ids(ids))
         .select_related("sender", "staff")
         .only(
             "conversation",

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin import action
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, Q, QuerySet
@@ -86,7 +87,11 @@ class ConversationList:
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         seen = _taken(request, "seen")
-        context = self._listed(request, self.get_changelist_instance(request))
+        try:
+            cl = self.get_changelist_instance(request)
+        except IncorrectLookupParameters:
+            return HttpResponse(status=204)  # its page is gone: the list got shorter
+        context = self._listed(request, cl)
         request.GET["seen"] = seen
         return live_part(request, f"{TEMPLATES}/_rows.html", context)
 

@@ -1,3 +1,5 @@
+from collections.abc import Iterable
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -19,6 +21,10 @@ class MessageQuerySet(models.QuerySet):
     def outbox(self) -> "MessageQuerySet":
         """Outbound messages not yet settled, in the order to send them."""
         return self.filter(status__in=Message.UNSETTLED).order_by("id")
+
+    def with_whatsapp_ids(self, ids: Iterable[str]) -> "MessageQuerySet":
+        """SQLite uses the index only where the statement says what the index does."""
+        return self.filter(whatsapp_id__in=ids).exclude(whatsapp_id="")
 
     def chronological(self) -> "MessageQuerySet":
         return self.order_by("sent_at", "id")

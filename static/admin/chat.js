@@ -30,7 +30,7 @@
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     if (detail.target === live) wasAtEnd = isAtEnd();
   });
-  document.addEventListener("htmx:afterRequest", ({ detail: { target, requestConfig } }) => {
+  document.addEventListener("htmx:afterRequest", ({ detail: { elt, target, requestConfig } }) => {
     if (target.id === "older") (find("older-link") ?? log).focus({ preventScroll: true });
     if (target !== live) return;
     const isNew = last() > wasLast;
@@ -39,7 +39,7 @@
     else if (isNew) newer.hidden = false;
     markRead();
     // The button that was pressed may be gone.
-    if (requestConfig.verb === "post" && document.activeElement === document.body) log.focus({ preventScroll: true });
+    if (requestConfig.verb === "post" && elt !== read && document.activeElement === document.body) log.focus({ preventScroll: true });
   });
 
   document.addEventListener("steered", ({ target, detail }) => {

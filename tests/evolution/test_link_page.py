@@ -58,7 +58,7 @@ class TestInstancePage:
     ):
         Instance.objects.update(
             state="open",
-            state_at=now - timedelta(hours=2),
+            state_at=now - timedelta(hours=2, minutes=1),
             phone_jid="5511988887777@s.whatsapp.net",
             profile_name="<b>Desk</b>",
         )

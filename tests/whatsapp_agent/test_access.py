@@ -5,11 +5,10 @@ fail: say who may open it.
 """
 
 from enum import IntEnum
-from importlib import import_module
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import Group, User
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.http import HttpResponse
@@ -26,7 +25,11 @@ with override_settings(SANDBOX=True):
     urlpatterns = [path("admin/", admin.site.urls), path("api/", api.urls)]
     ADDRESSES = list(addresses())
 
-pytestmark = pytest.mark.django_db
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.urls(__name__),
+    pytest.mark.usefixtures("roles"),
+]
 
 
 class Visitor(IntEnum):
@@ -162,22 +165,9 @@ def clients(data) -> dict[Visitor, Client]:
     for visitor in VISITORS[1:]:
         user = User.objects.create_user(visitor.name, is_staff=visitor >= VIEWER)
         if user.is_staff:
-            user.groups.add(_role(visitor.name.lower()))
+            user.groups.add(Group.objects.get(name=visitor.name.lower()))
         found[visitor].force_login(user)
     return found
-
-
-def _role(name: str) -> Group:
-    group, _ = Group.objects.get_or_create(name=name)
-    if not group.permissions.exists():  # a test that empties the database was here
-        for permission in import_module("whatsapp_agent.migrations.0001_roles").ROLES[
-            name
-        ]:
-            app, _, codename = permission.partition(".")
-            group.permissions.add(
-                Permission.objects.get(content_type__app_label=app, codename=codename)
-            )
-    return group
 
 
 def least(address: Address) -> tuple[Visitor, Visitor]:
@@ -226,12 +216,7 @@ def changes(queries: CaptureQueriesContext) -> list[str]:
 
 
 def each(found: list[Address]) -> pytest.MarkDecorator:
-    """Only the sandbox's addresses want other ones than the tests' usual."""
-    marks = {True: [pytest.mark.urls(__name__)], False: []}
-    values = [
-        pytest.param(one, marks=marks[one.name.startswith("sandbox_")]) for one in found
-    ]
-    return pytest.mark.parametrize("address", values, ids=str)
+    return pytest.mark.parametrize("address", found, ids=str)
 
 
 @each(ADDRESSES)

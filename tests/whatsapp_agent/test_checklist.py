@@ -15,7 +15,7 @@ from tests.factories import make_conversation, make_settings
 from whatsapp_agent.home import checks, database
 from whatsapp_agent.home.page import home
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("roles")]
 
 HOME = "/admin/"
 OPENAI = "https://openai.test/v1"

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from tests.factories import make_conversation
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("roles")]
 
 
 @pytest.fixture

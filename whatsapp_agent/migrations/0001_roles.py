@@ -33,6 +33,10 @@ ROLES = {
 
 def make(apps, schema_editor) -> None:
     _make_permissions(apps)
+    make_roles(apps)
+
+
+def make_roles(apps) -> None:
     permissions = {
         f"{one.content_type.app_label}.{one.codename}": one
         for one in apps.get_model("auth", "Permission").objects.select_related(

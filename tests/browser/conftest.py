@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.browser.installation import CHROMIUM, Installation, launch, prepare, sign_in
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def installation(tmp_path_factory) -> Iterator[Installation]:
     """A fresh one, as `make run` starts it."""
     fresh = prepare(tmp_path_factory.mktemp("installation"))
@@ -15,7 +15,7 @@ def installation(tmp_path_factory) -> Iterator[Installation]:
         yield fresh
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def painted(tmp_path_factory) -> Iterator[Installation]:
     """One that has run for a month."""
     old = prepare(tmp_path_factory.mktemp("painted"))

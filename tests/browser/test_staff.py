@@ -66,10 +66,10 @@ def test_watch_a_decision_appear_in_a_group(page: Page, phone: Page):
     expect(said).to_be_visible(timeout=SLOW)
     outcome = said.locator("details summary")
     expect(outcome).to_contain_text(re.compile("Below threshold|budget"), timeout=SLOW)
-    outcome.click()
-    expect(said.get_by_text(re.compile("Relevance|Rule")).first).to_be_visible()
     expect(page.get_by_label("Reply by hand")).to_have_value("half-typed")
     expect(page.get_by_label("Reply by hand")).to_be_focused()
+    outcome.click()
+    expect(said.get_by_text(re.compile("Relevance|Rule")).first).to_be_visible()
 
 
 def test_pause_and_resume(page: Page, phone: Page):

@@ -23,6 +23,8 @@ _MOST_TERMS = 20
 # To put together all words that begin with one or two letters takes too long.
 _PREFIX_FROM = 3
 _IDEOGRAPH = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]")
+# What PostgreSQL would take for tags, addresses and compound words.
+_DIVIDERS = str.maketrans("<>/.@:-_", " " * 8)
 _LAST_KEY = 2**63 - 1
 _SQLITE = """
 SELECT rowid FROM conversations_message_words
@@ -32,7 +34,7 @@ ORDER BY rowid DESC LIMIT %s
 _POSTGRESQL = """
 SELECT id FROM conversations_message
 WHERE deleted_at IS NULL
-AND to_tsvector('simple', left(text, 65536)) @@ to_tsquery('simple', %s) AND id < %s
+AND to_tsvector('simple', translate(left(text, 65536), '<>/.@:-_', '        ')) @@ to_tsquery('simple', %s) AND id < %s
 ORDER BY id DESC LIMIT %s
 """
 BEFORE, AFTER = 40, 160  # characters of an excerpt round its first hit
@@ -108,7 +110,7 @@ def _fts5(asked: list[Term]) -> str:
 
 def _tsquery(asked: list[Term]) -> str:
     def quoted(term: Term) -> str:
-        text = term.text.replace("\\", " ").replace("'", "''")
+        text = term.text.translate(_DIVIDERS).replace("\\", " ").replace("'", "''")
         return f"'{text}'" + ":*" * term.is_prefix
 
     return " & ".join(map(quoted, asked))

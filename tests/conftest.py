@@ -1,6 +1,8 @@
 import os
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 
 from conversations.models import AgentSettings
 
@@ -21,3 +23,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def fresh_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test changes the settings and expects them in force at once."""
     monkeypatch.setattr(AgentSettings, "FRESH_SECONDS", -1)
+
+
+@pytest.fixture
+def roles(db) -> None:
+    """A test that empties the database empties it of what migrations put there."""
+    from django.contrib.auth.models import Group
+
+    if not Group.objects.filter(name="admin").exists():
+        import_module("whatsapp_agent.migrations.0001_roles").make_roles(apps)

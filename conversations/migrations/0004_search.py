@@ -45,7 +45,9 @@ SQLITE_TRIGGERS = {
 # A longer text would not fit into a tsvector, and could not be stored at all.
 POSTGRESQL = f"""
 CREATE INDEX {WORDS} ON {TABLE}
-USING gin (to_tsvector('simple', left(text, 65536))) WHERE deleted_at IS NULL
+USING gin (
+    to_tsvector('simple', translate(left(text, 65536), '<>/.@:-_', '        '))
+) WHERE deleted_at IS NULL
 """
 
 

@@ -25,8 +25,12 @@ PAGE = {
 }
 
 
+# It numbers its rows from 1, as in a database that is new; PostgreSQL counts on.
+pytestmark = pytest.mark.sqlite
+
+
 @pytest.fixture
-def made(db) -> None:
+def made(db, roles) -> None:
     data.fill(SIZE, random.Random(1), UNTIL)
 
 

@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from whatsapp_agent import more
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("roles")]
 
 MORE = "/admin/more/"
 

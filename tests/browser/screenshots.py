@@ -48,7 +48,7 @@ def _open(page: Page, name: str, path: str) -> None:
     page.goto(path)
     if name == "conversation":
         page.get_by_role("link", name="Elm Road").first.click()
-        page.locator("details.wa-chain summary").last.click()
+        page.locator("details.chain > summary", has_text="Replied").last.click()
     page.wait_for_timeout(700)  # live parts have come
 
 

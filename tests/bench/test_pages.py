@@ -31,6 +31,8 @@ pytestmark = pytest.mark.sqlite
 
 @pytest.fixture
 def made(db, roles) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM sqlite_sequence")
     data.fill(SIZE, random.Random(1), UNTIL)
 
 

@@ -30,6 +30,8 @@ class DecisionAdmin(RecordAdmin):
         SinceFilter,
     )
     indexed = ("since", ConversationFilter.parameter_name)
+    newest = 20_000  # their rows are long
+    list_per_page = 30
     actions = ("export_chosen", "export_chosen_with_prompts")
 
     @property

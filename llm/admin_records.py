@@ -8,6 +8,7 @@ from django.core.paginator import Paginator
 from django.db.models import Max, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _, gettext_lazy
 
@@ -36,7 +37,7 @@ class RecordAdmin(admin.ModelAdmin):
     ordering = ("-pk",)
     # Filters that an index answers. The others would read a whole table to find little.
     indexed = ("since",)
-    newest = 100_000
+    newest = 30_000
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         rows = super().get_queryset(request)
@@ -50,7 +51,9 @@ class RecordAdmin(admin.ModelAdmin):
     ) -> HttpResponse:
         told = {}
         if self._is_scan(request):
-            told["subtitle"] = _("Filtered among the newest %d") % self.newest
+            told["subtitle"] = _("Filtered among the newest %s") % number_format(
+                self.newest
+            )
         return super().changelist_view(request, told | (extra_context or {}))
 
     def _is_scan(self, request: HttpRequest) -> bool:

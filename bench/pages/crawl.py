@@ -144,8 +144,10 @@ def _label(page: Page, url: str) -> str:
 
 
 def _shown(query: list[tuple[str, str]]) -> str:
-    # Of the columns to sort by, the first and the last.
-    shown = urlencode([(key, "N" if key == "o" else value) for key, value in query])
+    # Of pages, and of columns to sort by, the first and the last will do.
+    shown = urlencode(
+        [(key, "N" if key in ("o", "p") else value) for key, value in query]
+    )
     return f" ?{unquote(shown)}" if query else ""
 
 

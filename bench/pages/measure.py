@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from statistics import median
 
 import django
-from django.test.utils import CaptureQueriesContext
 
 SLOW_SECONDS, RUNS_OF_SLOW = 0.5, 3
 EXPLAINED_SECONDS = 0.02
@@ -48,15 +47,12 @@ def measure(runs: int, only: str = "") -> Iterator[dict]:
 
 
 def _measure_page(page, client, runs: int) -> dict:
-    from django.db import connection
-
     first = _open(page, client)
-    with CaptureQueriesContext(connection) as captured:
-        _open(page, client)
-    queries = list(captured)
+    queries = _queries(page, client)
     is_slow = first.seconds > SLOW_SECONDS
     opened = [_open(page, client) for _ in range(RUNS_OF_SLOW if is_slow else runs)]
     times = sorted(one.seconds for one in opened)
+    slow = [query for query in queries if query[0] >= EXPLAINED_SECONDS]
     return {
         "url": page.url,
         "status": first.status,
@@ -65,11 +61,7 @@ def _measure_page(page, client, runs: int) -> dict:
         "median": median(times),
         "p95": times[math.ceil(0.95 * len(times)) - 1],
         "cpu": median(one.cpu_seconds for one in opened),
-        "slow_queries": [
-            _explained(query)
-            for query in queries
-            if float(query["time"]) >= EXPLAINED_SECONDS
-        ],
+        "slow_queries": [_explained(*query) for query in slow],
     }
 
 
@@ -93,16 +85,35 @@ def _open(page, client) -> Opened:
     )
 
 
-def _explained(query: dict) -> dict:
+def _queries(page, client) -> list[tuple[float, str, tuple]]:
+    """How long each took, the statement, and its parameters."""
+    from django.db import connection
+
+    found = []
+
+    def noting(execute, sql, params, many, context):
+        started_at = time.perf_counter()
+        try:
+            return execute(sql, params, many, context)
+        finally:
+            found.append((time.perf_counter() - started_at, sql, params))
+
+    with connection.execute_wrapper(noting):
+        _open(page, client)
+    return found
+
+
+def _explained(seconds: float, sql: str, params: tuple) -> dict:
+    """With the parameters apart, as they are sent: SQLite plans otherwise for values."""
     from django.db import connection
 
     word = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
     plan = []
-    if query["sql"].startswith("SELECT"):
+    if sql.lstrip().startswith(("SELECT", "WITH")):
         with connection.cursor() as cursor:
-            cursor.execute(f"{word} {query['sql']}")
+            cursor.execute(f"{word} {sql}", params)
             plan = [str(row[-1]) for row in cursor.fetchall()]
-    return {**query, "plan": plan}
+    return {"seconds": seconds, "sql": sql, "params": repr(params)[:300], "plan": plan}
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What was measured on the small and the big database, side by side."""
 
+import re
 from dataclasses import dataclass
 
 HEAD = (
@@ -75,8 +76,16 @@ def explained(rows: list[Row], big: dict) -> str:
         page = big[row.page]
         lines.append(f"\n{row.page}: {row.median_ms:.0f} ms, {page['url']}")
         for query in page["slow_queries"]:
-            lines.append(f"  {query['time']} s: {query['sql'][:600]}")
+            milliseconds = query["seconds"] * 1000
+            lines.append(f"  {milliseconds:.0f} ms: {_short(query['sql'])}")
+            lines.append(f"      {query['params']}")
             lines += [f"      {step}" for step in query["plan"]]
         if not page["slow_queries"]:
             lines.append("  It is no query.")
     return "\n".join(lines)
+
+
+def _short(sql: str) -> str:
+    """Without the names of all columns: FROM where, and on."""
+    found = re.sub(r"^SELECT .{300,}? FROM ", "SELECT ... FROM ", sql, count=1)
+    return found[:900]

@@ -49,6 +49,7 @@ class ConversationList:
         InstanceFilter,
     )
     list_select_related = ("contact",)
+    list_per_page = 30
     search_fields = ("name", "contact__name")
     ordering = (F("last_message_at").desc(nulls_last=True), "-pk")
     actions = ("pause", "resume", "set_live", "set_draft", "set_shadow", "set_off")

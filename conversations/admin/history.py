@@ -16,9 +16,9 @@ from django.utils.translation import gettext as _
 from conversations.models import Conversation, Message
 from llm.models import Decision
 
-PAGE = 50
+PAGE = 30
 # A page that has been open for long goes on with the last ones.
-MOST_LIVE = 100
+MOST_LIVE = 60
 # What a message is called where it is only referred to.
 STARTS_WITH = 80
 LATE_REACTIONS = 100

@@ -16,6 +16,7 @@ from django.db.models import (
     Value,
 )
 from django.db.models.functions import Coalesce, Left
+from django.db.models.lookups import Exact
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.timesince import timesince
@@ -39,17 +40,13 @@ MODES = {
 }
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 # A reply was due and did not come. In a group, who stands back owes nobody anything.
-UNANSWERED = Q(
-    outcome__in=[
-        Outcome.PENDING,
-        Outcome.GATE_FAILED,
-        Outcome.RESPONSE_FAILED,
-        Outcome.SEND_FAILED,
-    ]
-) | Q(
-    outcome__in=[Outcome.PAUSED, Outcome.TAKEN_OVER, Outcome.OVER_BUDGET],
-    conversation__is_group=False,
-)
+OWED = [
+    Outcome.PENDING,
+    Outcome.GATE_FAILED,
+    Outcome.RESPONSE_FAILED,
+    Outcome.SEND_FAILED,
+]
+OWED_IN_DIRECT = [Outcome.PAUSED, Outcome.TAKEN_OVER, Outcome.OVER_BUDGET]
 
 
 class Count(Subquery):
@@ -108,8 +105,10 @@ def unread() -> QuerySet[Message]:
 
 def is_unanswered() -> Subquery:
     """Whether a conversation's last message should have had a reply."""
-    owed = ExpressionWrapper(Q(direction="in") & UNANSWERED, BooleanField())
-    return Subquery(_latest().values(owed=owed)[:1], BooleanField())
+    is_direct = Q(Exact(OuterRef("is_group"), False))
+    owed = Q(outcome__in=OWED) | Q(outcome__in=OWED_IN_DIRECT) & is_direct
+    is_owed = ExpressionWrapper(Q(direction="in") & owed, BooleanField())
+    return Subquery(_latest().values(owed=is_owed)[:1], BooleanField())
 
 
 def when(at: datetime) -> str:

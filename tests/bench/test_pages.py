@@ -100,7 +100,7 @@ def test_finds_what_pages_lead_to(made, admin_client):
         "conversations_conversation_change of the big group",
         "conversations_conversation_changelist ?q=common",
         "conversations_message_changelist ?direction__exact=in",
-        "conversations_message_changelist ?p=2",
+        "conversations_message_changelist ?p=N",
     } <= found
 
 
@@ -133,7 +133,12 @@ def test_a_page_of_the_big_database_alone_is_shown_without_a_ratio():
 
 
 def test_tells_why_a_page_is_slow():
-    query = {"time": "0.9", "sql": "SELECT 1", "plan": ["SCAN conversations_message"]}
+    query = {
+        "seconds": 0.9,
+        "sql": "SELECT 1",
+        "params": "()",
+        "plan": ["SCAN conversations_message"],
+    }
     slow = {**PAGE, "median": 0.9, "slow_queries": [query]}
     found = report.rows({"home": PAGE}, {"home": slow})
 

@@ -180,13 +180,13 @@ class TestWindow:
         messages = say(conversation, 60)
         latest = admin_client.get(url(conversation)).text
 
-        older = admin_client.get(url(conversation), {"before": messages[10].pk}).text
+        older = admin_client.get(url(conversation), {"before": messages[30].pk}).text
 
-        assert f"?before={messages[10].pk}" in latest
-        assert "message 10;" in latest
-        assert "message 9;" not in latest
-        assert "message 9;" in older
-        assert "message 10;" not in older
+        assert f"?before={messages[30].pk}" in latest
+        assert "message 30;" in latest
+        assert "message 29;" not in latest
+        assert "message 29;" in older
+        assert "message 30;" not in older
         assert "Older messages" not in older
 
     def test_older_messages_come_alone(self, admin_client, conversation):
@@ -196,9 +196,9 @@ class TestWindow:
             url(conversation, "older"), {"before": messages[70].pk}
         ).text
 
-        assert part.count("<article") == 50
+        assert part.count("<article") == 30
         assert "message 69;" in part
-        assert f"?before={messages[20].pk}" in part
+        assert f"?before={messages[40].pk}" in part
         assert "<html" not in part
 
     def test_leads_back_to_newer_messages(self, admin_client, conversation):
@@ -209,19 +209,19 @@ class TestWindow:
         newer = admin_client.get(page, {"after": messages[59].pk}).text
 
         assert f"?after={messages[59].pk}" in older
-        assert newer.count("<article") == 50
+        assert newer.count("<article") == 30
         assert "message 60;" in newer
-        assert "message 110;" not in newer
+        assert "message 90;" not in newer
 
     def test_opens_round_a_message(self, admin_client, conversation):
         messages = say(conversation, 120)
 
         text = admin_client.get(url(conversation), {"message": messages[60].pk}).text
 
-        assert "message 35;" in text
-        assert "message 34;" not in text
-        assert "message 84;" in text
-        assert "message 85;" not in text
+        assert "message 45;" in text
+        assert "message 44;" not in text
+        assert "message 74;" in text
+        assert "message 75;" not in text
         assert "Newer messages" in text
 
     def test_round_the_last_message_is_live(self, admin_client, conversation):
@@ -240,7 +240,7 @@ class TestWindow:
         ]
 
         latest = admin_client.get(url(conversation)).text
-        older = admin_client.get(url(conversation), {"before": messages[10].pk}).text
+        older = admin_client.get(url(conversation), {"before": messages[30].pk}).text
 
         shown = re.findall(r'<article id="message-(\d+)', older + latest)
         assert shown == [str(message.pk) for message in messages]

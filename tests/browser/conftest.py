@@ -24,6 +24,14 @@ def painted(tmp_path_factory) -> Iterator[Installation]:
         yield old
 
 
+@pytest.fixture(scope="module")
+def painted_in_arabic(tmp_path_factory) -> Iterator[Installation]:
+    old = prepare(tmp_path_factory.mktemp("arabic"), language="ar")
+    old.paint()
+    with old.started():
+        yield old
+
+
 @pytest.fixture(scope="module")  # its event loop is in others' way
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():

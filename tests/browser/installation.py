@@ -51,7 +51,7 @@ class Installation:
             running.wait(60)
 
 
-def prepare(folder: Path) -> Installation:
+def prepare(folder: Path, language: str = "en") -> Installation:
     """Set one up as `make run` does."""
     url = f"http://localhost:{_free_port()}"
     environment = {
@@ -65,6 +65,7 @@ def prepare(folder: Path) -> Installation:
         "SANDBOX": "1",
         "SANDBOX_PORT": str(_free_port()),
         "LOG_LEVEL": "WARNING",
+        "LANGUAGE_CODE": language,
     }
     installation = Installation(url, environment)
     installation.run("setup")

@@ -51,6 +51,26 @@ def _path(url: str) -> str:
 
 
 def test_passes_axe_and_stays_silent_and_within_the_screen(page: Page):
+    visited, faults = look_at_every_page(page)
+
+    assert len(visited) > 20
+    assert faults == []
+
+
+def test_passes_from_right_to_left(browser: Browser, painted_in_arabic: Installation):
+    context = browser.new_context(base_url=painted_in_arabic.url, **LOOKS["mobile"])
+    page = sign_in(context)
+    visited, faults = look_at_every_page(page)
+    direction = page.locator("html").get_attribute("dir")
+    context.close()
+
+    assert direction == "rtl"
+    assert len(visited) > 20
+    assert faults == []
+
+
+def look_at_every_page(page: Page) -> tuple[list[str], list[str]]:
+    """The addresses, and all that is wrong there."""
     visited = every_page(page)
     said: list[str] = []
     page.on("console", lambda message: said.extend(complaint(page, message)))
@@ -60,9 +80,7 @@ def test_passes_axe_and_stays_silent_and_within_the_screen(page: Page):
         page.goto(path)
         page.wait_for_timeout(300)
         faults += [f"{path}: {fault}" for fault in axe_faults(page) + too_wide(page)]
-
-    assert len(visited) > 20
-    assert said + faults == []
+    return visited, said + faults
 
 
 def axe_faults(page: Page) -> list[str]:

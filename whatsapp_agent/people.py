@@ -5,6 +5,7 @@ whoever manages people manages those who may do no more than themselves.
 """
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
@@ -55,8 +56,10 @@ class PersonAdmin(UserAdmin):
         "is_active",
         "is_staff",
         "is_superuser",
+        "signs_in",
         "last_login",
     )
+    list_select_related = ("identity",)
     show_facets = admin.ShowFacets.NEVER
     filter_horizontal = ()
     fieldsets = (
@@ -70,14 +73,31 @@ class PersonAdmin(UserAdmin):
             _("Single permissions"),
             {"classes": ("collapse",), "fields": ("user_permissions",)},
         ),
-        (_("Since"), {"fields": ("last_login", "date_joined")}),
+        (
+            _("Sign-in"),
+            {"fields": ("signs_in", "identity", "last_login", "date_joined")},
+        ),
     )
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("signs_in", "identity", "last_login", "date_joined")
+    # Of people from the provider, which says it anew at each of their sign-ins.
+    theirs = (
+        *("username", "password", "first_name", "last_name", "email"),
+        *("is_staff", "is_superuser", "groups"),
+    )
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        if request.user.is_superuser:
-            return self.readonly_fields
-        return (*self.readonly_fields, "is_superuser", "user_permissions")
+        fields = self.readonly_fields
+        if hasattr(obj, "identity"):
+            fields += self.theirs
+        if not request.user.is_superuser:
+            fields += ("is_superuser", "user_permissions")
+        return fields
+
+    @admin.display(description=_("signs in"))
+    def signs_in(self, person: User) -> str:
+        if not hasattr(person, "identity"):
+            return _("here, by password")
+        return _("through %s") % urlsplit(person.identity.issuer).hostname
 
     def formfield_for_manytomany(
         self, db_field: ManyToManyField, request: HttpRequest, **kwargs: Any

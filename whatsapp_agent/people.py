@@ -81,9 +81,16 @@ class PersonAdmin(UserAdmin):
     readonly_fields = ("signs_in", "identity", "last_login", "date_joined")
     # Of people from the provider, which says it anew at each of their sign-ins.
     theirs = (
-        *("username", "password", "first_name", "last_name", "email"),
+        *("username", "first_name", "last_name", "email"),
         *("is_staff", "is_superuser", "groups"),
     )
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if not hasattr(obj, "identity"):
+            return fieldsets
+        # Theirs would never be asked for.
+        return ((None, {"fields": ("username",)}), *fieldsets[1:])
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         fields = self.readonly_fields

@@ -394,6 +394,12 @@ class TestPeople:
         assert not ana.is_superuser
         assert ana.groups.get().name == "operator"
 
+    def test_from_the_provider_have_no_password_to_show_or_to_set(self, ana, as_root):
+        page = as_root.get(reverse("admin:auth_user_change", args=[ana.pk]))
+
+        assert ana.password not in page.content.decode()
+        assert "../password/" not in page.content.decode()
+
     def test_from_the_provider_can_be_deactivated_here(self, ana, as_root, client):
         as_root.post(reverse("admin:auth_user_change", args=[ana.pk]), {})
 

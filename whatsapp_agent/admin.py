@@ -3,7 +3,9 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, URLResolver, path
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
 
 from evolution.sandbox import phone
 from llm.admin_live import live_part
@@ -45,6 +47,7 @@ class AgentAdminSite(admin.AdminSite):
         }
         return super().login(request, context | (extra_context or {}))
 
+    @method_decorator(never_cache)
     def logout(
         self, request: HttpRequest, extra_context: dict | None = None
     ) -> HttpResponse:

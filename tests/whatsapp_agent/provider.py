@@ -28,7 +28,7 @@ KEY, OTHER_KEY = new_key(), new_key()
 
 def jwk(key: rsa.RSAPrivateKey, kid: str) -> dict:
     public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
-    return {**public, "kid": kid, "alg": "RS256", "use": "sig"}
+    return {**public, "kid": kid, "use": "sig"}
 
 
 @dataclass
@@ -50,8 +50,12 @@ class Provider:
         }
         url = f"{ISSUER}/.well-known/openid-configuration"
         self.http.upsert("GET", url, json=document)
-        self.http.upsert("GET", document["jwks_uri"], json={"keys": [jwk(KEY, "one")]})
+        self.publish_key(alg="RS256")
         self.http.add_callback("POST", document["token_endpoint"], self._token)
+
+    def publish_key(self, **values: str) -> None:
+        url = f"{ISSUER}/.well-known/jwks.json"
+        self.http.upsert("GET", url, json={"keys": [{**jwk(KEY, "one"), **values}]})
 
     def _token(self, request: Any) -> tuple[int, dict, str]:
         tokens = {"id_token": self.id_token or self.sign(), "access_token": "access"}

@@ -7,11 +7,14 @@ import requests
 import time_machine
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission, User
+from django.contrib.sessions.models import Session
+from django.db import IntegrityError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from tests.whatsapp_agent.provider import BASE, ISSUER, SUB
+from whatsapp_agent.auth import accounts
 from whatsapp_agent.models import Identity
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("roles")]
@@ -131,6 +134,23 @@ class TestAnAccount:
         provider.sign_in(Client())
 
         assert User.objects.count() == 2
+
+    def test_is_one_when_two_first_sign_ins_come_at_once(
+        self, provider, client, monkeypatch
+    ):
+        make, calls = accounts._make, []
+
+        def make_after_another(person):
+            calls.append(person)
+            if len(calls) == 1:
+                raise IntegrityError("the other was faster")
+            return make(person)
+
+        monkeypatch.setattr(accounts, "_make", make_after_another)
+        provider.sign_in(client)
+
+        assert is_in(client)
+        assert User.objects.count() == 1
 
     def test_is_not_made_for_everybody_whom_the_provider_knows(self, provider, client):
         provider.claims["cognito:groups"] = None
@@ -308,6 +328,25 @@ class TestASession:
         assert response.status_code == 403
         assert "Your account is switched off" in response.content.decode()
 
+    def test_is_another_than_the_one_it_began_in(self, provider, client):
+        provider.begin(client)
+        before = client.session.session_key
+        provider.answer(client)
+
+        assert client.session.session_key != before
+
+    def test_sweeps_those_away_that_have_ended(self, provider, client):
+        with time_machine.travel(timezone.now() - timedelta(hours=1)):
+            provider.begin(Client())
+        provider.sign_in(client)
+
+        assert Session.objects.count() == 1
+
+    def test_keeps_no_token(self, provider, client):
+        provider.sign_in(client)
+
+        assert "eyJ" not in str(dict(client.session))
+
     def test_ends_where_the_provider_is_given_up(self, provider, client, settings):
         provider.sign_in(client)
         settings.SIGN_IN = "local"
@@ -338,6 +377,7 @@ class TestSigningOut:
             "http%3A%2F%2Flocalhost%3A9208%2Foidc%2Fsigned-out%2F"
         )
         assert f'content="0; url={address}"' in response.content.decode()
+        assert "no-store" in response["Cache-Control"]
         assert not is_in(client)
 
     def test_comes_back_to_a_page_that_says_so(self, provider, client):

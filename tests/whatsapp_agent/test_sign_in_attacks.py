@@ -38,7 +38,14 @@ def encoded(part: dict) -> str:
     return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
 
 
+@pytest.fixture(params=["named", "unnamed"])
+def algorithm(provider, request) -> None:
+    """Providers may say what a key is for, and need not."""
+    provider.publish_key(**({"alg": "RS256"} if request.param == "named" else {}))
+
+
 class TestTokens:
+    @pytest.mark.usefixtures("algorithm")
     def test_lets_a_good_one_in(self, provider, client):
         assert provider.sign_in(client)["Location"] == "/admin/"
         assert is_in(client)
@@ -111,6 +118,7 @@ class TestTokens:
         provider.claims["nonce"] = nonce
         assert is_refused(provider, client)
 
+    @pytest.mark.usefixtures("algorithm")
     def test_that_nobody_signed(self, provider, client):
         provider.begin(client)
         header = {"alg": "none", "kid": "one"}
@@ -118,6 +126,7 @@ class TestTokens:
         assert provider.answer(client).status_code == 403
         assert not is_in(client)
 
+    @pytest.mark.usefixtures("algorithm")
     def test_signed_with_the_public_key_as_a_password(self, provider, client):
         public = KEY.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -131,6 +140,7 @@ class TestTokens:
         assert provider.answer(client).status_code == 403
         assert not is_in(client)
 
+    @pytest.mark.usefixtures("algorithm")
     def test_signed_with_our_client_secret(self, provider, client):
         provider.begin(client)
         provider.id_token = provider.sign("our-secret" * 4, "HS256")

@@ -9,3 +9,5 @@ def bound(request: HttpRequest, **kwargs: object) -> None:
     """End the session at a fixed time: use does not prolong it."""
     end = timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE)
     request.session.set_expiry(end)
+    # Whoever only looked at the provider's page left one behind.
+    request.session.clear_expired()

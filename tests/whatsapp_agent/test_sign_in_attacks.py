@@ -261,6 +261,13 @@ class TestPeople:
 
         assert not is_in(other)
 
+    def test_whom_we_refuse_do_not_stay_in_as_who_they_were(self, provider, client):
+        provider.sign_in(client)
+        provider.claims["aud"] = "another-client"
+        provider.sign_in(client)
+
+        assert not is_in(client)
+
     def test_whom_the_provider_refuses_do_not_stay_in_as_who_they_were(
         self, provider, client
     ):

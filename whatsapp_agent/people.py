@@ -7,6 +7,7 @@ whoever manages people manages those who may do no more than themselves.
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
@@ -50,13 +51,13 @@ def within(user: User) -> QuerySet[Group]:
 class PersonAdmin(UserAdmin):
     list_display = (
         "username",
+        "signs_in",
         "first_name",
         "last_name",
         "email",
         "is_active",
         "is_staff",
         "is_superuser",
-        "signs_in",
         "last_login",
     )
     list_select_related = ("identity",)
@@ -104,7 +105,11 @@ class PersonAdmin(UserAdmin):
     def signs_in(self, person: User) -> str:
         if not hasattr(person, "identity"):
             return _("here, by password")
-        return _("through %s") % urlsplit(person.identity.issuer).hostname
+        issuer = person.identity.issuer
+        is_current = issuer == settings.OIDC_ISSUER
+        return _("through %s") % (
+            settings.OIDC_NAME if is_current else urlsplit(issuer).hostname
+        )
 
     def formfield_for_manytomany(
         self, db_field: ManyToManyField, request: HttpRequest, **kwargs: Any

@@ -420,8 +420,14 @@ class TestPeople:
     def test_show_from_where_they_sign_in(self, ana, as_root):
         page = as_root.get(reverse("admin:auth_user_changelist")).content.decode()
 
-        assert "through cognito-idp.eu-west-1.amazonaws.com" in page
+        assert "through Cognito" in page
         assert "here, by password" in page
+
+    def test_show_which_provider_they_came_from_before(self, ana, as_root, settings):
+        settings.OIDC_ISSUER = "https://login.example.org"
+        page = as_root.get(reverse("admin:auth_user_changelist")).content.decode()
+
+        assert "through cognito-idp.eu-west-1.amazonaws.com" in page
 
     def test_from_the_provider_get_no_roles_here(self, ana, as_root):
         admins = Group.objects.get(name="admin")

@@ -3,11 +3,14 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, URLResolver, path
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
 
 from evolution.sandbox import phone
 from llm.admin_live import live_part
 from whatsapp_agent import more
+from whatsapp_agent.auth.views import sign_out_address
 from whatsapp_agent.home import views as home
 from whatsapp_agent.home.connection import connection
 from whatsapp_agent.navigation import navigation
@@ -33,6 +36,27 @@ class AgentAdminSite(admin.AdminSite):
         if context["has_permission"]:
             context |= {"navigation": navigation(request), "connection": connection()}
         return context
+
+    def login(
+        self, request: HttpRequest, extra_context: dict | None = None
+    ) -> HttpResponse:
+        context = {
+            "provider": settings.OIDC_NAME if settings.SIGN_IN != "local" else "",
+            # For the one account that may use its password: /admin/login/?local
+            "local": settings.SIGN_IN != "oidc" or "local" in request.GET,
+        }
+        return super().login(request, context | (extra_context or {}))
+
+    @method_decorator(never_cache)
+    def logout(
+        self, request: HttpRequest, extra_context: dict | None = None
+    ) -> HttpResponse:
+        address = sign_out_address(request) if request.method == "POST" else ""
+        response = super().logout(request, extra_context)
+        if not address:
+            return response
+        # A page, not a redirect: the answer to a form may not lead to another site.
+        return render(request, "admin/sign_out.html", {"address": address})
 
     def index(
         self, request: HttpRequest, extra_context: dict | None = None

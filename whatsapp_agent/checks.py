@@ -4,7 +4,7 @@ from django.core.checks import CheckMessage, Error, register
 
 from whatsapp_agent import env
 
-SERVICES = ["django", "evolution-api", "openai", "anthropic", "brightwrapper"]
+SERVICES = ["django", "evolution-api", "oidc", "openai", "anthropic", "brightwrapper"]
 
 
 @register

@@ -5,7 +5,9 @@ whoever manages people manages those who may do no more than themselves.
 """
 
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
@@ -49,6 +51,7 @@ def within(user: User) -> QuerySet[Group]:
 class PersonAdmin(UserAdmin):
     list_display = (
         "username",
+        "signs_in",
         "first_name",
         "last_name",
         "email",
@@ -57,6 +60,7 @@ class PersonAdmin(UserAdmin):
         "is_superuser",
         "last_login",
     )
+    list_select_related = ("identity",)
     show_facets = admin.ShowFacets.NEVER
     filter_horizontal = ()
     fieldsets = (
@@ -70,14 +74,42 @@ class PersonAdmin(UserAdmin):
             _("Single permissions"),
             {"classes": ("collapse",), "fields": ("user_permissions",)},
         ),
-        (_("Since"), {"fields": ("last_login", "date_joined")}),
+        (
+            _("Sign-in"),
+            {"fields": ("signs_in", "identity", "last_login", "date_joined")},
+        ),
     )
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("signs_in", "identity", "last_login", "date_joined")
+    # Of people from the provider, which says it anew at each of their sign-ins.
+    theirs = (
+        *("username", "first_name", "last_name", "email"),
+        *("is_staff", "is_superuser", "groups"),
+    )
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if not hasattr(obj, "identity"):
+            return fieldsets
+        # Theirs would never be asked for.
+        return ((None, {"fields": ("username",)}), *fieldsets[1:])
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        if request.user.is_superuser:
-            return self.readonly_fields
-        return (*self.readonly_fields, "is_superuser", "user_permissions")
+        fields = self.readonly_fields
+        if hasattr(obj, "identity"):
+            fields += self.theirs
+        if not request.user.is_superuser:
+            fields += ("is_superuser", "user_permissions")
+        return fields
+
+    @admin.display(description=_("signs in"))
+    def signs_in(self, person: User) -> str:
+        if not hasattr(person, "identity"):
+            return _("here, by password")
+        issuer = person.identity.issuer
+        is_current = issuer == settings.OIDC_ISSUER
+        return _("through %s") % (
+            settings.OIDC_NAME if is_current else urlsplit(issuer).hostname
+        )
 
     def formfield_for_manytomany(
         self, db_field: ManyToManyField, request: HttpRequest, **kwargs: Any

@@ -1,5 +1,6 @@
 """Settings for every environment: defaults for a laptop, the rest from the environment."""
 
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -66,6 +67,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
     "django_q",
     "ninja",
 ]
@@ -79,6 +81,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # The last: it puts its page in the place of ours.
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "whatsapp_agent.urls"
 WSGI_APPLICATION = "whatsapp_agent.wsgi.application"
@@ -220,6 +224,76 @@ LLM_PROVIDERS = {
     },
 }
 
+# Who signs in how: local (by password), oidc (through a provider), or both.
+OIDC_ISSUER = env.secret("OIDC_ISSUER", "oidc", "issuer")
+SIGN_IN = env.string("SIGN_IN", "both" if OIDC_ISSUER else "local")
+# Where only the provider lets people in: the one account that may use its password.
+BREAK_GLASS_USERNAME = env.string("BREAK_GLASS_USERNAME")
+SESSION_COOKIE_AGE = int(env.number("SESSION_HOURS", 12) * 3600)
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "whatsapp_agent.auth.backends.LocalBackend",
+    "whatsapp_agent.auth.backends.ProviderBackend",
+]
+
+# Any OpenID Connect provider. What is not set here it publishes itself (discovery).
+OIDC_IS_COGNITO = OIDC_ISSUER.startswith("https://cognito-idp.")
+OIDC_NAME = env.string(
+    "OIDC_NAME", "Cognito" if OIDC_IS_COGNITO else urlsplit(OIDC_ISSUER).hostname or ""
+)
+OIDC_DISCOVERY_URL = env.string(
+    "OIDC_DISCOVERY_URL", f"{OIDC_ISSUER.rstrip('/')}/.well-known/openid-configuration"
+)
+OIDC_ENDPOINTS = {
+    name: env.string(f"OIDC_{name.upper()}")
+    for name in (
+        "authorization_endpoint",
+        "token_endpoint",
+        "userinfo_endpoint",
+        "jwks_uri",
+        "end_session_endpoint",
+    )
+}
+OIDC_RP_CLIENT_ID = env.secret("OIDC_CLIENT_ID", "oidc", "client_id")
+OIDC_RP_CLIENT_SECRET = env.secret("OIDC_CLIENT_SECRET", "oidc", "client_secret")
+OIDC_TOKEN_USE_BASIC_AUTH = env.boolean("OIDC_BASIC_AUTH")
+OIDC_RP_SCOPES = env.string("OIDC_SCOPES", "openid email profile")
+OIDC_RP_SIGN_ALGO = env.string("OIDC_ALGORITHM", "RS256")
+OIDC_USE_PKCE = OIDC_USE_NONCE = True
+OIDC_TIMEOUT = env.number("OIDC_TIMEOUT", 5)
+OIDC_LEEWAY = env.number("OIDC_LEEWAY", 60)
+OIDC_REQUIRE_TOKEN_USE = env.boolean("OIDC_REQUIRE_TOKEN_USE", OIDC_IS_COGNITO)
+OIDC_REQUIRE_VERIFIED_EMAIL = env.boolean("OIDC_REQUIRE_VERIFIED_EMAIL", True)
+OIDC_EMAIL_CLAIM = env.string("OIDC_EMAIL_CLAIM", "email")
+OIDC_GROUPS_CLAIM = env.string(
+    "OIDC_GROUPS_CLAIM", "cognito:groups" if OIDC_IS_COGNITO else "groups"
+)
+# Ask userinfo for what the ID token lacks. Cognito's has no groups.
+OIDC_USERINFO = env.boolean("OIDC_USERINFO", not OIDC_IS_COGNITO)
+OIDC_LOGOUT = env.string("OIDC_LOGOUT", "cognito" if OIDC_IS_COGNITO else "standard")
+OIDC_STORE_ID_TOKEN = OIDC_LOGOUT == "standard"  # to be shown when signing out
+# The provider's groups that hold a role of ours.
+OIDC_ROLES = {
+    role: env.strings(f"OIDC_{role.upper()}_GROUPS", f"whatsapp-agent-{role}")
+    for role in ("viewer", "operator", "admin")
+}
+OIDC_SUPERUSER_GROUPS = env.strings("OIDC_SUPERUSER_GROUPS")
+
+# Ten failures from one address, by either way, and it waits.
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = ["ip_address"]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_CLIENT_IP_CALLABLE = "whatsapp_agent.auth.throttle.address"
+AXES_USERNAME_CALLABLE = "whatsapp_agent.auth.throttle.username"
+AXES_LOCKOUT_CALLABLE = "whatsapp_agent.auth.throttle.locked_out"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "state"]
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -229,7 +303,6 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-LOGIN_URL = "admin:login"
 
 LANGUAGE_CODE = env.string("LANGUAGE_CODE", "en-us")
 LOCALE_PATHS = [BASE_DIR / "locale"]

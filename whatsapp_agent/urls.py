@@ -1,5 +1,5 @@
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 from whatsapp_agent.api import api
@@ -9,4 +9,5 @@ urlpatterns = [
     path("dashboard", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/", api.urls),
+    path("oidc/", include("whatsapp_agent.auth.urls")),
 ]

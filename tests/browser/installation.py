@@ -53,7 +53,7 @@ class Installation:
 
 def prepare(folder: Path, language: str = "en") -> Installation:
     """Set one up as `make run` does."""
-    url = f"http://localhost:{_free_port()}"
+    url = f"http://localhost:{free_port()}"
     environment = {
         "PATH": os.environ["PATH"],
         "SECRET_KEY": "k" * 50,
@@ -63,7 +63,7 @@ def prepare(folder: Path, language: str = "en") -> Installation:
         "RUN_DIR": str(folder),
         "SITE_URL": url,
         "SANDBOX": "1",
-        "SANDBOX_PORT": str(_free_port()),
+        "SANDBOX_PORT": str(free_port()),
         "LOG_LEVEL": "WARNING",
         "LANGUAGE_CODE": language,
     }
@@ -78,7 +78,7 @@ def launch(playwright: Playwright) -> Browser:
 
 def sign_in(context: BrowserContext) -> Page:
     page = context.new_page()
-    _open_when_up(page, "/admin/")
+    open_when_up(page, "/admin/")
     page.fill("#id_username", "admin")
     page.fill("#id_password", PASSWORD)
     page.click("input[type=submit]")
@@ -86,13 +86,13 @@ def sign_in(context: BrowserContext) -> Page:
     return page
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def _open_when_up(page: Page, path: str) -> None:
+def open_when_up(page: Page, path: str) -> None:
     for _ in range(120):
         try:
             page.goto(path)

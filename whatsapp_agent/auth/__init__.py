@@ -1,0 +1,1 @@
+"""Who comes in: by password here, or through an OpenID Connect provider."""

@@ -206,7 +206,8 @@ class _Search:
                 continue
             if total > PAGE_SIZE:
                 records = self._whole_second(since, total)
-            yield until, sorted(reversed(records), key=_second_of)
+            records.reverse()  # they come newest first
+            yield until, sorted(records, key=_second_of)
 
     def _whole_second(self, second: int, total: int) -> list[dict]:
         if total > MOST_IN_A_SECOND:

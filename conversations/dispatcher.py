@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 EVERY = 0.05  # seconds
 SIGN_OF_LIFE_EVERY = 5
+# A task that was not taken up for so long was lost.
 LOOK_AFTER_AGAIN = 15
 # Work that is due for so long, while threads are free, is not taken up any more.
 STUCK_AFTER = timedelta(seconds=45)
@@ -67,11 +68,14 @@ class Dispatcher(threading.Thread):
 
     def _look_after_the_bridge(self) -> None:
         now = time.monotonic()
+        before, self._neglected = self._neglected, {}
         for pk in whatsapp.provider().neglected():
             # It stays neglected until a thread takes it up.
-            if now - self._neglected.get(pk, -LOOK_AFTER_AGAIN) >= LOOK_AFTER_AGAIN:
-                self._neglected[pk] = now
+            asked_at = before.get(pk)
+            if asked_at is None or now - asked_at >= LOOK_AFTER_AGAIN:
+                asked_at = now
                 mailbox.enqueue("conversations.tasks.look_after", pk)
+            self._neglected[pk] = asked_at
 
     def _is_starving(self) -> bool:
         moment = mailbox.now()

@@ -120,9 +120,8 @@ def _look(name: str, token: str, why: str) -> datetime:
     run.finish(is_complete=is_open and is_settled)
     if is_open:
         watchdog.look(row, run.newest, run.newest_found, run.found)
-    if is_open and not is_settled:
-        return row.state_at + SETTLING
-    return now() + _interval()
+    next_at = now() + _interval()
+    return next_at if is_settled else min(next_at, row.state_at + SETTLING)
 
 
 def _row_of_search(row: Instance, why: str) -> MissedSearch:

@@ -49,7 +49,8 @@ class MissedView:
         if latest:
             facts += [latest.pk, latest.finished_at, latest.found, latest.error]
         if silence:
-            facts += [silence.pk, silence.steps]
+            minute = int(timezone.now().timestamp() / 60)  # for its "ago"
+            facts += [silence.pk, silence.steps, minute]
         return "|".join(map(str, facts))
 
     @property

@@ -119,6 +119,7 @@ OTHERS = {
     "sandbox_delete": (NOBODY, ADMIN),
     "sandbox_scan": (NOBODY, ADMIN),
     "sandbox_unlink": (NOBODY, ADMIN),
+    "sandbox_silence": (NOBODY, ADMIN),
     "sandbox_add_person": (NOBODY, ADMIN),
     "sandbox_add_group": (NOBODY, ADMIN),
 }

@@ -7,7 +7,6 @@ what is there already stays one row, and what is too old gets that outcome.
 
 import logging
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
@@ -18,20 +17,16 @@ from django.utils import timezone
 from conversations.mailbox import now
 from conversations.models import AgentSettings, Message
 from conversations.whatsapp import BridgeError
-from evolution import client, instances, watchdog, webhook
-from evolution.models import SETTLING, Instance, MissedSearch, Why
-from evolution.values import dig, mapping, storable, text, whole
+from evolution import instances, watchdog, webhook
+from evolution.models import OVERLAP, SETTLING, Instance, MissedSearch, Why
+from evolution.record import Reader, second_of
+from evolution.values import dig, mapping, storable, text
 
 logger = logging.getLogger(__name__)
 
 State = Instance.State
-# Evolution may store a message so much later than WhatsApp's clock says it was sent.
-OVERLAP = timedelta(minutes=10)
 # What is older is of no use to anybody, and a record may reach back for years.
 FURTHEST = timedelta(days=7)
-PAGE_SIZE = 50
-# More than anybody gets, and what a bridge returns that does not heed the time.
-MOST_IN_A_SECOND = 500
 # After so many pages another search gets its turn; then this one goes on.
 MOST_PAGES = 200
 FIRST_RETRY = timedelta(seconds=15)
@@ -113,6 +108,7 @@ def _look(name: str, token: str, why: str) -> datetime:
     row = instances.refresh(name)
     is_open, is_settled = row.state == State.OPEN, row.is_settled
     if not is_open and why != Why.BUTTON:
+        row.searches.filter(finished_at=None).update(error="")
         return now() + _interval()
     run = _Search(_row_of_search(row, why), token)
     if not run.read():
@@ -140,7 +136,9 @@ def _row_of_search(row: Instance, why: str) -> MissedSearch:
     )
     if not is_new:
         found.until, found.why = moment, why or found.why
-        found.save(update_fields=["until", "why"])
+        if why:
+            found.step_back()
+        found.save(update_fields=["until", "why", "position"])
     return found
 
 
@@ -149,7 +147,8 @@ def _fail(row: Instance, why: str, error: str) -> datetime:
     logger.warning("Cannot look for missed messages of %s: %s", row, error)
     failed = _row_of_search(row, why)
     failed.error, failed.failures = storable(error)[:500], failed.failures + 1
-    failed.save(update_fields=["error", "failures"])
+    failed.step_back()
+    failed.save(update_fields=["error", "failures", "position"])
     wait = FIRST_RETRY * 2 ** min(failed.failures - 1, 10)
     return now() + min(wait, _interval())
 
@@ -161,15 +160,15 @@ class _Search:
         self.newest: datetime | None = None  # of those that a webhook should tell of
         self.newest_found: datetime | None = None  # of those that none told of
         self.found = 0
-        self._pages = 0
 
     def read(self) -> bool:
         """Store what is missing; False where pages are left for another turn."""
-        for until, records in self._windows():
+        reader = Reader(self.name)
+        for until, records in reader.spans(self.row.position, self.row.until):
             for record in self._unknown(records):
                 self._store(record)
             self._advance(until, len(records))
-            if self._pages >= MOST_PAGES and until < _seconds(self.row.until):
+            if reader.pages >= MOST_PAGES and not reader.is_at_end:
                 return False
         return True
 
@@ -188,41 +187,6 @@ class _Search:
                     complete_until=complete_until
                 )
         _forget_old(row.instance_id)
-
-    def _windows(self) -> Iterator[tuple[int, list[dict]]]:
-        """Spans of time with what was sent in them, the oldest first.
-
-        Evolution sorts by the second alone, so what stands on which page may change
-        from one to the next: a span is halved until it fits on a single page.
-        """
-        waiting = [(_seconds(self.row.position), _seconds(self.row.until))]
-        while waiting:
-            since, until = waiting.pop()
-            total, records = self._page(since, until, PAGE_SIZE)
-            if total > PAGE_SIZE and since < until:
-                middle = (since + until) // 2
-                waiting += [(middle + 1, until), (since, middle)]
-                continue
-            if total > PAGE_SIZE:
-                records = self._whole_second(since, total)
-            records.reverse()  # they come newest first
-            yield until, sorted(records, key=_second_of)
-
-    def _whole_second(self, second: int, total: int) -> list[dict]:
-        if total > MOST_IN_A_SECOND:
-            raise BridgeError(
-                f"Evolution API names {total} messages of one second.", kind="failed"
-            )
-        return self._page(second, second, MOST_IN_A_SECOND)[1]
-
-    def _page(self, since: int, until: int, size: int) -> tuple[int, list[dict]]:
-        self._pages += 1
-        span = {"gte": _iso(since), "lte": _iso(until)}
-        answer = client.find_messages(
-            self.name, {"messageTimestamp": span}, page_size=size
-        )
-        records = answer["records"]
-        return max(whole(answer.get("total")) or 0, len(records)), records
 
     def _unknown(self, records: list[dict]) -> list[dict]:
         """Those that are not stored, or were deleted since."""
@@ -246,7 +210,7 @@ class _Search:
         """What was sent through the API, no message of the phone's webhooks tells."""
         key = mapping(dig(record, "key"))
         if "addressingMode" in key or key.get("fromMe") is not True:
-            self.newest = _later(self.newest, _second_of(record))
+            self.newest = _later(self.newest, second_of(record))
 
     def _store(self, record: dict) -> None:
         is_read = webhook.take_in(self.name, record, self._count)
@@ -260,7 +224,9 @@ class _Search:
         too_old = [
             one
             for one in stored
-            if one.is_inbound and timezone.now() - one.sent_at > oldest
+            if one.is_inbound
+            and one.outcome in ("", Message.Outcome.TOO_OLD)
+            and timezone.now() - one.sent_at > oldest
         ]
         self._update(
             found=F("found") + len(stored), too_old=F("too_old") + len(too_old)
@@ -270,8 +236,8 @@ class _Search:
             if one.is_inbound:
                 self.newest_found = _later(self.newest_found, one.sent_at.timestamp())
 
-    def _advance(self, until: int, seen: int) -> None:
-        self.row.position = datetime.fromtimestamp(until, UTC)
+    def _advance(self, until: datetime, seen: int) -> None:
+        self.row.position = until
         with transaction.atomic():
             self._fence()
             self._update(position=self.row.position, seen=F("seen") + seen)
@@ -293,21 +259,9 @@ def _forget_old(instance_id: int) -> None:
     empty.filter(started_at__lt=moment - KEEP_EMPTY).delete()
 
 
-def _seconds(moment: datetime) -> int:
-    return int(moment.timestamp())
-
-
-def _second_of(record: dict) -> int:
-    return whole(dig(record, "messageTimestamp")) or 0
-
-
 def _later(known: datetime | None, seconds: float) -> datetime | None:
     """The later moment, of those that lie behind the time a webhook may take."""
     if not 0 < seconds < (timezone.now() - watchdog.GRACE).timestamp():
         return known
     moment = datetime.fromtimestamp(seconds, UTC)
     return moment if known is None else max(known, moment)
-
-
-def _iso(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,13 +7,15 @@ from django.utils.translation import gettext_lazy as _
 
 # After it connects, Evolution keeps what had come meanwhile to itself for up to 20 s.
 SETTLING = timedelta(seconds=30)
+# It may store a message so much later than WhatsApp's clock says it was sent.
+OVERLAP = timedelta(minutes=10)
 
 
 class Why(models.TextChoices):
     """Why missed messages are looked for."""
 
     RECONNECTED = "reconnected", _("It was connected again")
-    SCHEDULE = "schedule", _("As always")
+    SCHEDULE = "schedule", _("On schedule")
     START = "start", _("The worker started")
     BUTTON = "button", _("Somebody asked for it")
 
@@ -103,6 +105,10 @@ class MissedSearch(models.Model):
     @property
     def is_failing(self) -> bool:
         return bool(self.error) and self.finished_at is None
+
+    def step_back(self) -> None:
+        """After a pause: older messages may have come to the record meanwhile."""
+        self.position = max(self.since, self.position - OVERLAP)
 
 
 class Silence(models.Model):

@@ -12,9 +12,16 @@ from django.utils import timezone
 
 from conversations import intake, mailbox, pipeline
 from conversations.models import Conversation, Message, Worker
-from evolution import backfill, webhook
+from evolution import backfill, record, webhook
 from evolution.events import parse
-from evolution.models import SETTLING, Instance, MissedSearch, UnreadableEvent, Why
+from evolution.models import (
+    OVERLAP,
+    SETTLING,
+    Instance,
+    MissedSearch,
+    UnreadableEvent,
+    Why,
+)
 from llm.call import Call
 from llm.response import Reply
 from tests.factories import make_outbound, make_settings
@@ -183,8 +190,8 @@ class TestFinding:
         name = "misc2/002-findMessages_all.json"
         answer = json.loads((RECORDINGS / name).read_text())["response"]["body"]
 
-        for record in answer["messages"]["records"]:
-            assert webhook.take_in(INSTANCE, record, lambda stored: None)
+        for one in answer["messages"]["records"]:
+            assert webhook.take_in(INSTANCE, one, lambda stored: None)
 
         assert sorted(Message.objects.values_list("text", "direction", "author")) == [
             ("hello", "in", ""),
@@ -243,16 +250,16 @@ class TestOurOwn:
         body = json.loads((RECORDINGS.parent / path).read_text())
         body = body.get("body", body)
         by_webhook = parse(body).about_conversations[0]
-        record = {key: body["data"][key] for key in body["data"] if key != "status"}
+        data = {key: body["data"][key] for key in body["data"] if key != "status"}
 
-        found = parse({**body, "event": "messages.found", "data": record})
+        found = parse({**body, "event": "messages.found", "data": data})
 
         assert found.about_conversations[0].origin == by_webhook.origin
 
 
 class TestManyMessages:
     def test_halves_the_time_until_a_page_holds_it(self, bridge, row, ana, monkeypatch):
-        monkeypatch.setattr(backfill, "PAGE_SIZE", 4)
+        monkeypatch.setattr(record, "PAGE_SIZE", 4)
         for n in range(30):
             write(bridge, ana, f"{n:02}", (100 - 3 * n) * MINUTES)
 
@@ -263,7 +270,7 @@ class TestManyMessages:
         assert {body["page"] for body in bridge.searches} == {1}
 
     def test_reads_a_full_second_whole(self, bridge, row, ana, monkeypatch):
-        monkeypatch.setattr(backfill, "PAGE_SIZE", 4)
+        monkeypatch.setattr(record, "PAGE_SIZE", 4)
         for n in range(9):
             write(bridge, ana, f"{n}", 5 * MINUTES)
 
@@ -272,15 +279,15 @@ class TestManyMessages:
     def test_refuses_a_bridge_that_does_not_heed_the_time(
         self, bridge, row, ana, monkeypatch
     ):
-        monkeypatch.setattr(backfill, "PAGE_SIZE", 1)
-        monkeypatch.setattr(backfill, "MOST_IN_A_SECOND", 2)
+        monkeypatch.setattr(record, "PAGE_SIZE", 1)
+        monkeypatch.setattr(record, "MOST_IN_A_SECOND", 2)
         for n in range(3):
             write(bridge, ana, f"{n}", 5 * MINUTES)
 
         assert "3 messages of one second" in search(row).error
 
     def test_goes_on_later_after_so_many_pages(self, bridge, row, ana, monkeypatch):
-        monkeypatch.setattr(backfill, "PAGE_SIZE", 1)
+        monkeypatch.setattr(record, "PAGE_SIZE", 1)
         monkeypatch.setattr(backfill, "MOST_PAGES", 5)
         for n in range(4):
             write(bridge, ana, f"{n}", (90 - 20 * n) * MINUTES)
@@ -302,7 +309,7 @@ class TestMark:
         done = search(row)
 
         mark = Instance.objects.get().complete_until
-        assert mark == done.until - backfill.OVERLAP
+        assert mark == done.until - OVERLAP
 
     def test_stays_where_the_phone_has_just_been_connected(self, bridge, row):
         Instance.objects.update(state_at=timezone.now())
@@ -388,6 +395,35 @@ class TestFailing:
         done = search(row)
 
         assert (done.pk, done.error, done.found) == (failed.pk, "", 1)
+
+    def test_goes_back_a_little_for_what_came_to_the_record_in_the_pause(
+        self, bridge, row, ana, settings
+    ):
+        write(bridge, ana, "Hello", 60)
+        settings.EVOLUTION_URL = "http://127.0.0.1:9"
+        failed = search(row)
+        before = timezone.now() - timedelta(minutes=30)
+        MissedSearch.objects.filter(pk=failed.pk).update(position=before)
+        write(bridge, ana, "It took its time", 35 * MINUTES)
+
+        search(row)
+        settings.EVOLUTION_URL = bridge.url
+        done = search(row)
+
+        assert (done.found, texts()) == (2, ["It took its time", "Hello"])
+
+    def test_is_no_failure_any_more_where_the_phone_is_not_connected(
+        self, bridge, row, monkeypatch, settings
+    ):
+        settings.EVOLUTION_URL = "http://127.0.0.1:9"
+        failed = search(row)
+        settings.EVOLUTION_URL = bridge.url
+        monkeypatch.setattr(bridge.instance, "state", "close")
+
+        search(row)
+
+        failed.refresh_from_db()
+        assert not failed.is_failing
 
     def test_keeps_a_record_that_cannot_be_read_once(self, bridge, row, ana):
         write(bridge, ana, "Before", 90)

@@ -115,7 +115,7 @@ def _look(name: str, token: str, why: str) -> datetime:
         return now()
     run.finish(is_complete=is_open and is_settled)
     if is_open:
-        watchdog.look(row, run.newest, run.newest_found, run.found)
+        watchdog.look(row, run.newest, run.newest_found)
     next_at = now() + _interval()
     return next_at if is_settled else min(next_at, row.state_at + SETTLING)
 
@@ -159,7 +159,6 @@ class _Search:
         self.name = row.instance.name
         self.newest: datetime | None = None  # of those that a webhook should tell of
         self.newest_found: datetime | None = None  # of those that none told of
-        self.found = 0
 
     def read(self) -> bool:
         """Store what is missing; False where pages are left for another turn."""
@@ -191,13 +190,10 @@ class _Search:
     def _unknown(self, records: list[dict]) -> list[dict]:
         """Those that are not stored, or were deleted since."""
         ids = [text(dig(record, "key.id")) for record in records]
-        stored = set(
-            Message.objects.filter(
-                conversation__instance=self.name, whatsapp_id__in=ids
-            )
-            .exclude(whatsapp_id="")
-            .values_list("whatsapp_id", flat=True)
-        )
+        # Asked for by their ids alone: an index has those of all instances together.
+        rows = Message.objects.filter(whatsapp_id__in=ids).exclude(whatsapp_id="")
+        found = rows.values_list("whatsapp_id", "conversation__instance")
+        stored = {one for one, instance in found if instance == self.name}
         for record in records:
             self._remember_newest(record)
         return [
@@ -231,7 +227,6 @@ class _Search:
         self._update(
             found=F("found") + len(stored), too_old=F("too_old") + len(too_old)
         )
-        self.found += len(stored)
         for one in stored:
             if one.is_inbound:
                 self.newest_found = _later(self.newest_found, one.sent_at.timestamp())

@@ -9,7 +9,7 @@ import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -27,7 +27,7 @@ LONGEST_STEPS = 5_000
 
 
 def look(
-    row: Instance, newest: datetime | None, newest_missed: datetime | None, missed: int
+    row: Instance, newest: datetime | None, newest_missed: datetime | None
 ) -> None:
     """Judge by the newest message in the record, and the newest that none told of."""
     row.refresh_from_db(fields=["webhook_at", "state_at"])
@@ -37,8 +37,7 @@ def look(
         silence = silence or Silence.objects.create(
             instance=row, began_at=row.webhook_at or row.state_at or timezone.now()
         )
-        Silence.objects.filter(pk=silence.pk).update(missed=F("missed") + missed)
-        silence.refresh_from_db()
+        _count(silence)
         _mend(silence, problems)
     elif silence and _is_heard_again(row, silence):
         silence.ended_at = timezone.now()
@@ -74,6 +73,12 @@ def _up_since() -> datetime:
     """When we began to listen: what came before could not reach us."""
     alive = [one.started_at for one in Worker.objects.all() if one.is_alive]
     return min(alive, default=timezone.now())
+
+
+def _count(silence: Silence) -> None:
+    searches = silence.instance.searches.filter(started_at__gte=silence.began_at)
+    silence.missed = searches.aggregate(found=Sum("found"))["found"] or 0
+    silence.save(update_fields=["missed"])
 
 
 def _is_heard_again(row: Instance, silence: Silence) -> bool:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from conversations.models import Worker
 from conversations.whatsapp import BridgeError
 from evolution import alerts, instances, watchdog
-from evolution.models import Instance, Silence
+from evolution.models import Instance, MissedSearch, Silence
 
 pytestmark = pytest.mark.django_db
 
@@ -69,8 +69,14 @@ def ago(minutes: float):
     return timezone.now() - timedelta(minutes=minutes)
 
 
-def look(row, newest=None, missed=None, count=0) -> Silence | None:
-    watchdog.look(row, newest, missed, count)
+def find(row, count: int) -> None:
+    now = timezone.now()
+    span = {"since": now, "until": now, "position": now, "finished_at": now}
+    MissedSearch.objects.create(instance=row, found=count, **span)
+
+
+def look(row, newest=None, missed=None) -> Silence | None:
+    watchdog.look(row, newest, missed)
     return Silence.objects.order_by("pk").last()
 
 
@@ -78,7 +84,10 @@ class TestNoticing:
     def test_messages_in_the_record_after_the_last_webhook_are_a_silence(
         self, row, bridge
     ):
-        silence = look(row, ago(20), ago(20), 3)
+        find(row, 2)
+        find(row, 1)
+
+        silence = look(row, ago(20), ago(20))
 
         assert (silence.began_at, silence.missed) == (row.webhook_at, 3)
 
@@ -100,7 +109,7 @@ class TestNoticing:
     def test_what_came_while_we_were_away_is_no_silence(self, row, bridge):
         Worker.objects.update(started_at=ago(10))
 
-        assert look(row, ago(20), ago(20), 3) is None
+        assert look(row, ago(20), ago(20)) is None
 
     def test_what_came_before_the_phone_was_connected_is_no_silence(self, row, bridge):
         Instance.objects.update(state_at=ago(15))
@@ -113,7 +122,7 @@ class TestNoticing:
         Instance.objects.update(webhook_at=ago(1))
         bridge.problems = WRONG
 
-        assert look(row, ago(20), ago(20), 1)
+        assert look(row, ago(20), ago(20))
         assert bridge == ["check", "register"]
 
     def test_missing_messages_with_a_right_webhook_are_none_while_others_come(
@@ -121,11 +130,13 @@ class TestNoticing:
     ):
         Instance.objects.update(webhook_at=ago(1))
 
-        assert look(row, ago(20), ago(20), 1) is None
+        assert look(row, ago(20), ago(20)) is None
 
     def test_one_silence_is_one_row(self, row, bridge):
-        look(row, ago(20), ago(20), 2)
-        silence = look(row, ago(3), ago(3), 1)
+        find(row, 2)
+        look(row, ago(20), ago(20))
+        find(row, 1)
+        silence = look(row, ago(3), ago(3))
 
         assert (Silence.objects.count(), silence.missed) == (1, 3)
 
@@ -187,7 +198,7 @@ class TestTelling:
         self, row, bridge, mailing
     ):
         for _ in range(3):
-            look(row, ago(20), ago(20), 2)
+            look(row, ago(20), ago(20))
         assert [one.subject for one in mail.outbox] == ["WhatsApp is silent: wa1"]
 
         Instance.objects.update(webhook_at=timezone.now())
@@ -202,7 +213,9 @@ class TestTelling:
     def test_says_what_happened_what_was_done_and_where_to_look(
         self, row, bridge, mailing
     ):
-        look(row, ago(20), ago(20), 2)
+        find(row, 2)
+
+        look(row, ago(20), ago(20))
 
         sent = mail.outbox[0]
         assert sent.to == ["sam@example.org", "kim@example.org"]

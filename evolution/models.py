@@ -14,10 +14,10 @@ OVERLAP = timedelta(minutes=10)
 class Why(models.TextChoices):
     """Why missed messages are looked for."""
 
-    RECONNECTED = "reconnected", _("It was connected again")
+    RECONNECTED = "reconnected", _("Reconnected")
     SCHEDULE = "schedule", _("On schedule")
-    START = "start", _("The worker started")
-    BUTTON = "button", _("Somebody asked for it")
+    START = "start", _("Worker started")
+    BUTTON = "button", _("By hand")
 
 
 class Instance(models.Model):

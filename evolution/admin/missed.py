@@ -56,7 +56,7 @@ class MissedView:
     @property
     def sentences(self) -> list[str]:
         return [sentence(one) for one in (self.latest, self.last_with_some) if one] or [
-            _("Nobody has looked for missed messages yet.")
+            _("Nobody has looked for missed messages yet")
         ]
 
 
@@ -64,24 +64,24 @@ def sentence(search: MissedSearch) -> str:
     """In words: "3 missed messages found, since 14:02"."""
     words = {"n": search.found, "since": _time(search.since)}
     if search.is_failing:
-        return _("Looking for messages since %(since)s fails.") % words
+        return _("Looking for messages since %(since)s fails") % words
     if search.finished_at is None:
         return _("Looking for messages since %(since)s…") % words
     if not search.found:
-        return _("No message was missed since %(since)s.") % words
+        return _("No message was missed since %(since)s") % words
     said = ngettext(
         "%(n)d missed message found, since %(since)s",
         "%(n)d missed messages found, since %(since)s",
         search.found,
     )
     if not search.too_old:
-        return said % words + "."
+        return said % words
     too_old = ngettext(
         "%(n)d of them too old to answer",
         "%(n)d of them too old to answer",
         search.too_old,
     )
-    return f"{said % words}; {too_old % {'n': search.too_old}}."
+    return f"{said % words}; {too_old % {'n': search.too_old}}"
 
 
 def _time(moment: datetime) -> str:
@@ -110,10 +110,8 @@ class MissedSearchAdmin(OfInstances):
         "instance",
         "why",
         "since",
-        "seen",
         "found",
         "too_old",
-        "unreadable",
         "how_it_went",
     )
     list_filter = (StartedFilter, "why")

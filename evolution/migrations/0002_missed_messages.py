@@ -35,13 +35,13 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='instance',
             name='search_why',
-            field=models.CharField(blank=True, choices=[('reconnected', 'It was connected again'), ('schedule', 'On schedule'), ('start', 'The worker started'), ('button', 'Somebody asked for it')], editable=False, max_length=12),
+            field=models.CharField(blank=True, choices=[('reconnected', 'Reconnected'), ('schedule', 'On schedule'), ('start', 'Worker started'), ('button', 'By hand')], editable=False, max_length=12),
         ),
         migrations.CreateModel(
             name='MissedSearch',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('why', models.CharField(choices=[('reconnected', 'It was connected again'), ('schedule', 'On schedule'), ('start', 'The worker started'), ('button', 'Somebody asked for it')], max_length=12, verbose_name='why')),
+                ('why', models.CharField(choices=[('reconnected', 'Reconnected'), ('schedule', 'On schedule'), ('start', 'Worker started'), ('button', 'By hand')], max_length=12, verbose_name='why')),
                 ('since', models.DateTimeField(verbose_name='since')),
                 ('until', models.DateTimeField(verbose_name='until')),
                 ('position', models.DateTimeField(verbose_name='stored up to')),

@@ -51,7 +51,7 @@ class TestSentences:
             ({"found": 1}, "1 missed message found, since 2:02 p.m."),
             (
                 {"found": 3, "too_old": 2},
-                "3 missed messages found, since 2:02 p.m.; 2 of them too old to answer.",
+                "3 missed messages found, since 2:02 p.m.; 2 of them too old to answer",
             ),
             ({"finished_at": None}, "Looking for messages since 2:02 p.m.…"),
             (

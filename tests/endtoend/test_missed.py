@@ -25,7 +25,8 @@ def stage(watchful_scene: Scene, request: pytest.FixtureRequest) -> Stage:
     stage = Stage(watchful_scene, request.node.name)
     # The first message tells the agent that there is this instance.
     assert stage.outcome(stage.say("Hello #first")) == "replied"
-    assert wait_until(lambda: _searches(stage), 20)
+    # One that finds the phone connected is followed by another, half a minute later.
+    assert wait_until(lambda: _searches(stage) >= 2, 45)
     return stage
 
 

@@ -56,7 +56,7 @@ def test_messages_without_webhooks_are_answered_once_and_in_order(deaf: Stage):
         time.sleep(1.1)  # WhatsApp's clock counts seconds
     assert [deaf.outcome(one) for one in messages] == ["replied"] * 4
     before = _searches(deaf)
-    assert wait_until(lambda: _searches(deaf) >= before + 2, 20)
+    assert wait_until(lambda: _searches(deaf) >= before + 2, 45)
     assert _answered(deaf, deaf.chat) == tokens
     assert deaf.agent.unsettled() == []
 

@@ -10,13 +10,15 @@ from django.db import DatabaseError, close_old_connections, connections
 from django.utils import timezone
 from django_q.conf import Conf
 
-from conversations import mailbox
+from conversations import mailbox, whatsapp
 from conversations.models import Conversation, Worker
 
 logger = logging.getLogger(__name__)
 
 EVERY = 0.05  # seconds
 SIGN_OF_LIFE_EVERY = 5
+# A task that was not taken up for so long was lost.
+LOOK_AFTER_AGAIN = 15
 # Work that is due for so long, while threads are free, is not taken up any more.
 STUCK_AFTER = timedelta(seconds=45)
 
@@ -28,6 +30,7 @@ class Dispatcher(threading.Thread):
         self._looked_at = time.monotonic()
         self._starving = 0
         self._waiting: set[tuple] = set()
+        self._neglected: dict[int, float] = {}
 
     @property
     def is_stuck(self) -> bool:
@@ -37,12 +40,17 @@ class Dispatcher(threading.Thread):
     def run(self) -> None:
         started_at = timezone.now()
         next_sign = 0.0
+        has_looked_back = False
         while True:
             try:
                 if time.monotonic() >= next_sign:
                     next_sign = time.monotonic() + SIGN_OF_LIFE_EVERY
                     close_old_connections()
                     self._sign(started_at)
+                    if not has_looked_back:
+                        whatsapp.provider().look_back()
+                        has_looked_back = True
+                    self._look_after_the_bridge()
                 mailbox.wake_due()
             except DatabaseError:
                 logger.exception("The dispatcher cannot reach the database")
@@ -57,6 +65,17 @@ class Dispatcher(threading.Thread):
             defaults={"started_at": started_at, "seen_at": timezone.now()},
         )
         self._starving = self._starving + 1 if self._is_starving() else 0
+
+    def _look_after_the_bridge(self) -> None:
+        now = time.monotonic()
+        before, self._neglected = self._neglected, {}
+        for pk in whatsapp.provider().neglected():
+            # It stays neglected until a thread takes it up.
+            asked_at = before.get(pk)
+            if asked_at is None or now - asked_at >= LOOK_AFTER_AGAIN:
+                asked_at = now
+                mailbox.enqueue("conversations.tasks.look_after", pk)
+            self._neglected[pk] = asked_at
 
     def _is_starving(self) -> bool:
         moment = mailbox.now()

@@ -43,11 +43,14 @@ class TooEarly(Exception):
     """The event is about a message that is just being sent: deliver it again later."""
 
 
-def receive(events: list[Event]) -> None:
+def receive(events: list[Event]) -> list[Message]:
+    """Return the messages that were not there before."""
+    stored = []
     for event in events:
         match event:
             case IncomingMessage():
-                receive_message(event)
+                if message := receive_message(event):
+                    stored.append(message)
             case StatusUpdate():
                 update_status(event)
             case MessageEdited():
@@ -56,6 +59,7 @@ def receive(events: list[Event]) -> None:
                 _same(event).filter(deleted_at=None).update(deleted_at=timezone.now())
             case AddressesLearned():
                 contacts.resolve(event.address, event.name)
+    return stored
 
 
 def receive_message(event: IncomingMessage) -> Message | None:

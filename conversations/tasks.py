@@ -23,18 +23,18 @@ class Pool:
         self._free = threading.BoundedSemaphore(size)
         self._threads = ThreadPoolExecutor(size, "conversation")
 
-    def submit(self, work: Callable[[int], None], conversation_id: int) -> None:
+    def submit(self, work: Callable[[int], None], pk: int) -> None:
         self._free.acquire()
-        self._threads.submit(self._run, work, conversation_id)
+        self._threads.submit(self._run, work, pk)
 
-    def _run(self, work: Callable[[int], None], conversation_id: int) -> None:
+    def _run(self, work: Callable[[int], None], pk: int) -> None:
         try:
             close_old_connections()
-            work(conversation_id)
+            work(pk)
         except Exception:
             # Even the record of the fault failed, as without a database: the lease
-            # runs out, and the dispatcher brings the conversation back.
-            logger.exception("Conversation %s", conversation_id)
+            # runs out, and the dispatcher brings it back.
+            logger.exception("%s(%s)", work.__name__, pk)
             connections.close_all()
         finally:
             self._free.release()
@@ -56,6 +56,15 @@ def process(conversation_id: int) -> None:
 def learn_group(conversation_id: int) -> None:
     """Fetch a group's name and members, without holding up what is queued behind it."""
     _pool().submit(_learn_group, conversation_id)
+
+
+def look_after(pk: int) -> None:
+    """Look for messages that the bridge did not report; its lease keeps others out."""
+    _pool().submit(_look_after, pk)
+
+
+def _look_after(pk: int) -> None:
+    whatsapp.provider().look_after(pk)
 
 
 def _work(conversation_id: int) -> None:

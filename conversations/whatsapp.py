@@ -206,6 +206,16 @@ class WhatsAppProvider(Protocol):
     def group_info(self, instance: str, group_jid: str) -> GroupInfo:
         """Name and members of a group, or BridgeError."""
 
+    def look_back(self) -> None:
+        """The worker starts: have looked for what was missed meanwhile."""
+
+    def neglected(self) -> list[int]:
+        """The ids of what wants to be looked after now. Asks only our own database."""
+
+    def look_after(self, pk: int) -> None:
+        """Find what was missed, and see whether the bridge still reports. Never raises
+        BridgeError; does nothing where another worker does it, or it is not due."""
+
 
 def provider(name: str = "evolution") -> WhatsAppProvider:
     return import_module(settings.WHATSAPP_PROVIDERS[name])

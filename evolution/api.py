@@ -24,9 +24,6 @@ from evolution.values import UnreadableError
 logger = logging.getLogger(__name__)
 router = Router(auth=None, tags=["webhook"])
 
-# The same event may well succeed later.
-PASSING = (db.OperationalError, db.InterfaceError, db.InternalError, TooEarly)
-
 
 class Received(Schema):
     status: Literal["ok", "kept"]
@@ -88,7 +85,7 @@ def _decode(raw: bytes) -> str:
 def _take_in(text: str) -> str:
     try:
         webhook.receive(webhook.read_json(text))
-    except PASSING:
+    except webhook.PASSING:
         raise
     except UnreadableError as error:
         logger.warning("Cannot read a webhook: %s", error)

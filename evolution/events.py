@@ -17,7 +17,10 @@ LONGEST_INSTANCE = 100
 Event = whatsapp.Event | InstanceEvent
 Reader = Callable[[str, dict], list[Event]]
 
+# Not an event of Evolution's: what we found in its record.
+FOUND = "messages.found"
 ABOUT_MESSAGES: dict[str, Reader] = {
+    FOUND: messages.found,
     "messages.upsert": messages.received,
     "messages.set": messages.old,
     "messages.update": messages.updated,

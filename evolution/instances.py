@@ -121,7 +121,7 @@ def status(name: str) -> Status:
         profile_name=row.profile_name,
         version=client.version(),
         last_webhook_at=row.webhook_at,
-        webhook_problems=_webhook_problems(client.find_webhook(name)),
+        webhook_problems=webhook_problems(name),
     )
 
 
@@ -135,12 +135,12 @@ def refresh(name: str) -> Instance:
             _close(name, Instance.State.REMOVED)
         raise
     row, _ = Instance.objects.get_or_create(name=name)
-    _move(row, state)
+    moved = _move(row, state)
     phone_jid = address(facts.get("ownerJid")).phone_jid or row.phone_jid
     if phone_jid != row.phone_jid:
         row.phone_jid, row.lid = phone_jid, ""
     row.profile_name = text(facts.get("profileName"), 200) or row.profile_name
-    row.save(update_fields=[*LINK_FIELDS, "phone_jid", "lid", "profile_name"])
+    row.save(update_fields=[*LINK_FIELDS, *moved, "phone_jid", "lid", "profile_name"])
     return row
 
 
@@ -189,7 +189,9 @@ def _webhook() -> dict:
     }
 
 
-def _webhook_problems(found: dict | None) -> list[str]:
+def webhook_problems(name: str) -> list[str]:
+    """What is wrong with its registration in Evolution, in sentences."""
+    found = client.find_webhook(name)
     if not found or not found.get("enabled"):
         return ["No webhook is registered."]
     ours = _webhook()
@@ -211,10 +213,10 @@ def _link(codes: object, state: str) -> Link:
 
 def _store_link(name: str, link: Link) -> None:
     row, _ = Instance.objects.get_or_create(name=name)
-    _move(row, link.state, is_new=True)
+    moved = _move(row, link.state, is_new=True)
     row.qr_code, row.pairing_code = link.qr_code, link.pairing_code
     row.qr_at = timezone.now() if link.qr_code else None
-    row.save(update_fields=LINK_FIELDS)
+    row.save(update_fields=[*LINK_FIELDS, *moved])
 
 
 def _look(name: str) -> Link:
@@ -222,8 +224,8 @@ def _look(name: str) -> Link:
     state = client.connection_state(name)
     row = Instance.objects.get(name=name)
     if state == Instance.State.OPEN:
-        _move(row, state)
-        row.save(update_fields=LINK_FIELDS)
+        moved = _move(row, state)
+        row.save(update_fields=[*LINK_FIELDS, *moved])
         return Link(state)
     if row.state == Instance.State.REFUSED:
         return Link(row.state)
@@ -240,15 +242,21 @@ def _is_stale(link: Link, fresh_at: datetime) -> bool:
     return is_connecting and timezone.now() - fresh_at > patience
 
 
-def _move(row: Instance, state: str, is_new: bool = False) -> None:
+def _move(row: Instance, state: str, is_new: bool = False) -> list[str]:
+    """Take over the state; return the names of what changed besides LINK_FIELDS."""
     state = state if state in Instance.State.values else Instance.State.UNKNOWN
     # After the limit of QR codes Evolution only says "close"; the webhook said why.
     is_known = row.state == Instance.State.REFUSED and state == Instance.State.CLOSE
     if state == row.state or (is_known and not is_new):
-        return
+        return []
     row.state, row.state_reason, row.state_at = state, "", timezone.now()
-    if state == Instance.State.OPEN:
-        row.qr_code, row.pairing_code, row.qr_at = "", "", None
+    if state != Instance.State.OPEN:
+        return []
+    row.qr_code, row.pairing_code, row.qr_at = "", "", None
+    opened = row.opened()
+    for name, value in opened.items():
+        setattr(row, name, value)
+    return list(opened)
 
 
 def _close(name: str, state: str) -> None:

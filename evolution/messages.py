@@ -49,6 +49,22 @@ def old(instance: str, record: dict) -> list[Event]:
     return appeared(instance, record, Origin.HISTORY)
 
 
+def found(instance: str, record: dict) -> list[Event]:
+    """A message in Evolution's record, which does not say who sent an own one.
+
+    What was typed on a phone came through WhatsApp, and has its kind of addressing.
+    """
+    key = mapping(record.get("key"))
+    is_ours = _is_from_me(key)
+    origin = Origin.PHONE if is_ours else Origin.CONTACT
+    if is_ours and "addressingMode" not in key:
+        origin = Origin.API
+    events = appeared(instance, record, origin)
+    if events and key.get("deleted") is True:
+        events.append(MessageDeleted(instance, _id(key.get("id"))))
+    return events
+
+
 def appeared(instance: str, record: dict, origin: Origin) -> list[Event]:
     """A message that is there now, whoever wrote it."""
     key = _key(record)

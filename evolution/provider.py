@@ -15,9 +15,9 @@ from conversations.whatsapp import (
     Quote,
     SentMessage,
 )
-from evolution import client, content, errors, events, notices
+from evolution import backfill, client, content, errors, events, notices
 from evolution.addresses import GROUP, LID, address
-from evolution.models import Instance
+from evolution.models import Instance, Why
 from evolution.values import items, mapping, text
 
 logger = logging.getLogger(__name__)
@@ -99,6 +99,18 @@ def group_info(instance: str, group_jid: str) -> GroupInfo:
             _address(mapping(one)) for one in items(info.get("participants"))
         ],
     )
+
+
+def look_back() -> None:
+    backfill.ask(Why.START)
+
+
+def neglected() -> list[int]:
+    return backfill.due() if is_configured() else []
+
+
+def look_after(pk: int) -> None:
+    backfill.search(pk)
 
 
 def _may_ask(instance: str, group_jid: str) -> bool:

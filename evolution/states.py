@@ -100,7 +100,15 @@ def _values(event: InstanceEvent, row: Instance) -> dict[str, str | datetime | N
     match event:
         case ConnectionChanged(state=State.OPEN):
             own = _own(row, event.phone_jid, "", event.profile_name)
-            return {"state": State.OPEN, "state_reason": "", **NO_CODES, **own}
+            is_new = row.state != State.OPEN
+            opened = row.opened() if is_new else {}
+            return {
+                "state": State.OPEN,
+                "state_reason": "",
+                **NO_CODES,
+                **own,
+                **opened,
+            }
         case ConnectionChanged(state=State.CONNECTING):
             return {"state": State.CONNECTING, "state_reason": ""}
         case ConnectionChanged(state=State.REFUSED):

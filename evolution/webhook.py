@@ -2,18 +2,24 @@
 
 import hashlib
 import json
+import logging
 import re
+from collections.abc import Callable
 
+from django import db
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from conversations import intake
+from conversations.models import Message
 from conversations.whatsapp import Event
 from evolution import states
-from evolution.events import Failure, Parsed, parse
+from evolution.events import FOUND, Failure, Parsed, parse
 from evolution.models import UnreadableEvent
 from evolution.values import UnreadableError, storable
+
+logger = logging.getLogger(__name__)
 
 # Evolution sends its keys along. We have no use for them, and they belong in no database.
 CREDENTIALS = ("apikey", "api_key")
@@ -22,6 +28,8 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 # Events stored in one transaction.
 BATCH = 50
+# The same event may well succeed later.
+PASSING = (db.OperationalError, db.InterfaceError, db.InternalError, intake.TooEarly)
 
 
 def receive(body: dict) -> None:
@@ -45,13 +53,41 @@ def read_json(text: str) -> dict:
 def keep_unreadable(text: str, error: Exception) -> None:
     """Keep a body for staff to see and to replay, once however often it comes."""
     body = _redacted(text)
-    digest = hashlib.sha256(body.encode()).hexdigest()
-    kept = UnreadableEvent.objects.filter(digest=digest)
     with transaction.atomic():
+        kept = UnreadableEvent.objects.filter(digest=_digest(body))
         if not kept.update(count=F("count") + 1):
-            UnreadableEvent.objects.get_or_create(
-                digest=digest, defaults={"body": body, "error": _describe(error)}
-            )
+            _keep_once(body, error)
+
+
+def take_in(instance: str, record: dict, then: Callable[[list[Message]], None]) -> bool:
+    """Store a message of Evolution's record, or keep it where it cannot be read.
+
+    `then` gets what was new, within the same transaction. Return False for what was
+    kept just now.
+    """
+    body = {"event": FOUND, "instance": instance, "data": record}
+    try:
+        parsed = parse(body)
+        with transaction.atomic():
+            then(intake.receive(parsed.about_conversations))
+    except PASSING:
+        raise
+    except Exception as error:
+        # One record must not hold up those behind it.
+        logger.exception("Cannot take in a record of Evolution's")
+        return not _keep_once(_redacted(json.dumps(body)), error)
+    return True
+
+
+def _keep_once(body: str, error: Exception) -> bool:
+    defaults = {"body": body, "error": _describe(error)}
+    return UnreadableEvent.objects.get_or_create(
+        digest=_digest(body), defaults=defaults
+    )[1]
+
+
+def _digest(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()
 
 
 def replay(event: UnreadableEvent) -> None:

@@ -37,6 +37,8 @@ def _sections() -> list[Section]:
             _("WhatsApp"),
             (
                 "evolution.Instance",
+                "evolution.MissedSearch",
+                "evolution.Silence",
                 "evolution.UnreadableEvent",
                 "evolution.RefusedWebhook",
             ),

@@ -168,6 +168,10 @@ EVOLUTION_SEND_TIMEOUT = env.number("EVOLUTION_SEND_TIMEOUT", 70)
 # An unknown send is looked up only when its request can no longer be under way.
 RECONCILE_SECONDS = env.number("RECONCILE_SECONDS", EVOLUTION_SEND_TIMEOUT + 20)
 WEBHOOK_URL = env.string("WEBHOOK_URL", f"{SITE_URL}/api/webhook/evolution")
+# How often to look in Evolution's record for messages that no webhook told of.
+MISSED_SEARCH_MINUTES = env.number("MISSED_SEARCH_MINUTES", 5)
+# A bridge that is silent for so long while its record goes on is mended.
+WATCHDOG_MINUTES = env.number("WATCHDOG_MINUTES", 10)
 # The current secret first; a second one stays valid while it is being rotated.
 WEBHOOK_SECRETS = [
     value
@@ -293,6 +297,17 @@ AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "state"]
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
+
+# Who is told when the bridge falls silent; nobody without a server to send through.
+STAFF_EMAILS = env.strings("STAFF_EMAILS")
+EMAIL_HOST = env.secret("EMAIL_HOST", "email", "host")
+EMAIL_PORT = int(env.number("EMAIL_PORT", 587))
+EMAIL_HOST_USER = env.secret("EMAIL_USER", "email", "user")
+EMAIL_HOST_PASSWORD = env.secret("EMAIL_PASSWORD", "email", "password")
+EMAIL_USE_SSL = EMAIL_PORT == 465
+EMAIL_USE_TLS = env.boolean("EMAIL_TLS", True) and not EMAIL_USE_SSL
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.string("EMAIL_FROM", EMAIL_HOST_USER or "agent@localhost")
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

@@ -1,1 +1,1 @@
-from evolution.admin import instances, records  # noqa: F401
+from evolution.admin import instances, missed, records  # noqa: F401

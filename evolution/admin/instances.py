@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,10 +16,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from conversations.whatsapp import BridgeError
-from evolution import provider
+from evolution import backfill, provider
 from evolution.admin.bridge import ACTIONS, Action, InstanceForm, NumberForm, carry_out
 from evolution.admin.link import LinkView
-from evolution.models import Instance, RefusedWebhook
+from evolution.admin.missed import MissedView
+from evolution.models import Instance, RefusedWebhook, Why
 from llm.admin_live import live_part
 
 State = Instance.State
@@ -44,9 +46,13 @@ class InstanceAdmin(admin.ModelAdmin):
     def get_urls(self) -> list[URLPattern]:
         bridge = require_POST(self.admin_site.admin_view(self.bridge_view))
         live = require_GET(self.admin_site.admin_view(self.live_view))
+        missed = require_GET(self.admin_site.admin_view(self.missed_view))
+        search = require_POST(self.admin_site.admin_view(self.search_view))
         return [
             path("<int:pk>/bridge/", bridge, name="evolution_instance_bridge"),
             path("<int:pk>/live/", live, name="evolution_instance_live"),
+            path("<int:pk>/missed/", missed, name="evolution_instance_missed"),
+            path("<int:pk>/search/", search, name="evolution_instance_search"),
             *super().get_urls(),
         ]
 
@@ -85,6 +91,7 @@ class InstanceAdmin(admin.ModelAdmin):
         context = {
             **self.admin_site.each_context(request),
             **self._link_context(request, row),
+            "missed": MissedView(row, may_search(request.user)),
             "title": _("Link WhatsApp"),
             "opts": self.opts,
             "has_others": self.get_queryset(request).exclude(pk=row.pk).exists(),
@@ -97,12 +104,35 @@ class InstanceAdmin(admin.ModelAdmin):
         }
         return TemplateResponse(request, "admin/evolution/instance/link.html", context)
 
-    def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def missed_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        row = self._visible(request, pk)
+        missed = MissedView(row, may_search(request.user))
+        return live_part(
+            request,
+            "admin/evolution/instance/_missed.html",
+            {"instance": row, "missed": missed},
+            version=missed.version,
+        )
+
+    def search_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if not may_search(request.user):
+            raise PermissionDenied
+        row = self._visible(request, pk)
+        backfill.ask(Why.BUTTON, pk=row.pk)
+        self.message_user(request, _("A worker looks for missed messages."))
+        self.log_change(request, row, "Look for missed messages")
+        return HttpResponseRedirect(_page(row))
+
+    def _visible(self, request: HttpRequest, pk: int) -> Instance:
         row = self.get_object(request, str(pk))
         if row is None:
             raise Http404
         if not self.has_view_or_change_permission(request, row):
             raise PermissionDenied
+        return row
+
+    def live_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        row = self._visible(request, pk)
         context = self._link_context(request, row)
         return live_part(
             request,
@@ -185,6 +215,13 @@ class InstanceAdmin(admin.ModelAdmin):
         self, request: HttpRequest, obj: Instance, post_url_continue: Any = None
     ) -> HttpResponse:
         return HttpResponseRedirect(_page(obj))
+
+
+def may_search(user: User | AnonymousUser) -> bool:
+    """Those who steer conversations, and those who link phones."""
+    return user.has_perm("conversations.steer_conversation") or user.has_perm(
+        "evolution.change_instance"
+    )
 
 
 def _page(row: Instance) -> str:

@@ -156,6 +156,8 @@ class Bridge:
 
     def emit(self, instance: Instance, event: str, data: Any) -> None:
         """Send a webhook to whoever subscribed to the event."""
+        if instance.is_silent:
+            return
         hook = instance.webhook
         name = event.replace(".", "_").upper()
         if not (hook and hook["enabled"] and hook["url"] and name in hook["events"]):

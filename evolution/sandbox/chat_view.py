@@ -34,6 +34,7 @@ def overview(bridge: "Bridge") -> dict:
                 "name": instance.name,
                 "state": instance.state,
                 "has_qr": instance.qr is not None,
+                "is_silent": instance.is_silent,
                 "owner": person_row(instance.owner),
                 "last": _last_texts(instance),
             }

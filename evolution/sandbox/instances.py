@@ -172,6 +172,8 @@ def restart(bridge: "Bridge", request: "Request") -> "Answer":
     if instance.state == "close":
         return 200, {"error": True, "message": "[object Object]"}
     answer = _state(instance)
+    if instance.is_silent:  # what helps with the real one, too
+        bridge.record("silence", instance=instance.name, is_silent=False)
     if instance.state == "open":
         linking.announce_connecting(bridge, instance)
         bridge.later(bridge.pace.link, lambda: linking.announce_open(bridge, instance))

@@ -43,6 +43,7 @@ def urls(admin_site: AdminSite) -> list[URLPattern]:
         "sandbox_delete": ("delete", delete),
         "sandbox_scan": ("scan", scan),
         "sandbox_unlink": ("unlink", unlink),
+        "sandbox_silence": ("silence", silence),
         "sandbox_add_person": ("people", add_person),
         "sandbox_add_group": ("groups", add_group),
     }
@@ -229,6 +230,12 @@ def scan(request: HttpRequest, screen: Screen) -> None:
 @_changing
 def unlink(request: HttpRequest, screen: Screen) -> None:
     _tell(screen, "unlink")
+
+
+@_changing
+def silence(request: HttpRequest, screen: Screen) -> None:
+    is_silent = bool(screen.instance and screen.instance["is_silent"])
+    _tell(screen, "silence", is_silent=not is_silent)
 
 
 @_changing

@@ -89,6 +89,16 @@ def post_scan(bridge: "Bridge", request: "Request") -> "Answer":
     return 201, {}
 
 
+@route(ROUTES, "POST", "sandbox/instances/silence")
+def post_silence(bridge: "Bridge", request: "Request") -> "Answer":
+    """The bridge goes on, but reports nothing any more; or it does again."""
+    body = require(request.body, is_silent=bool)
+    bridge.record(
+        "silence", instance=request.instance.name, is_silent=body["is_silent"]
+    )
+    return 201, {}
+
+
 @route(ROUTES, "POST", "sandbox/instances/unlink")
 def post_unlink(bridge: "Bridge", request: "Request") -> "Answer":
     if request.instance.state != "open":

@@ -130,6 +130,7 @@ class Instance:
     changed_at: float = 0
     was_linked: bool = False
     links: int = 0
+    is_silent: bool = False  # reports nothing, though it goes on
     # Gone with a restart, as with the real one.
     qr: dict | None = None
     typing: dict[str, float] = field(default_factory=dict)
@@ -198,6 +199,9 @@ class World:
             found.links += 1
         if reason:
             found.reason, found.reason_text = reason, text
+
+    def _silence(self, at: float, instance: str, is_silent: bool) -> None:
+        self.instances[instance].is_silent = is_silent
 
     def _message(self, at: float, instance: str, **fields) -> None:
         self.numbered += 1

@@ -13,6 +13,7 @@ sent: list[dict] = []
 record: list[SentMessage] = []
 shown: list[tuple] = []
 lookups: list[tuple] = []
+looked_after: list[int | str] = []
 # Called with the text before a send; it may raise, or do what happens meanwhile.
 before_send: Callable[[str], None] | None = None
 after_send: Callable[[str], None] | None = None
@@ -24,7 +25,7 @@ group: GroupInfo | BridgeError = GroupInfo("Weekend trip", [])
 
 def reset() -> None:
     global before_send, after_send, lookup_error, own, message_ids, group
-    for log in (sent, record, shown, lookups):
+    for log in (sent, record, shown, lookups, looked_after):
         log.clear()
     before_send = after_send = lookup_error = None
     own, message_ids = OWN, False
@@ -69,6 +70,18 @@ def show_typing(instance: str, to: str, seconds: float) -> None:
 
 def mark_read(instance: str, jid: str, whatsapp_ids: list[str]) -> None:
     shown.append(("read", jid, *whatsapp_ids))
+
+
+def look_back() -> None:
+    looked_after.append("back")
+
+
+def neglected() -> list[int]:
+    return [7]
+
+
+def look_after(pk: int) -> None:
+    looked_after.append(pk)
 
 
 def group_info(instance: str, group_jid: str) -> GroupInfo:

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from django_q.models import OrmQ
 
 from conversations.dispatcher import STUCK_AFTER, Dispatcher
 from conversations.models import Conversation
@@ -59,3 +60,15 @@ def test_a_suspect_that_waits_for_the_quarantine_does_not(dispatcher):
     look(dispatcher, 4)
 
     assert not dispatcher.is_stuck
+
+
+def test_has_looked_after_whatever_the_bridge_neglects_but_not_at_every_look(
+    dispatcher, bridge
+):
+    for _ in range(3):
+        dispatcher._look_after_the_bridge()
+
+    tasks = [task.task for task in OrmQ.objects.all()]
+    assert [(task["func"], task["args"]) for task in tasks] == [
+        ("conversations.tasks.look_after", (7,))
+    ]

@@ -13,6 +13,7 @@ from tests.factories import make_conversation
     [
         pytest.param(tasks.process, "_work", id="a slow model"),
         pytest.param(tasks.learn_group, "_learn_group", id="a slow bridge"),
+        pytest.param(tasks.look_after, "_look_after", id="a long record"),
     ],
 )
 def test_nothing_slow_holds_up_the_queue(monkeypatch, task, work):

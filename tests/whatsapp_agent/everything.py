@@ -17,7 +17,13 @@ from conversations.models import (
     SettingsChange,
     Worker,
 )
-from evolution.models import Instance, RefusedWebhook, UnreadableEvent
+from evolution.models import (
+    Instance,
+    MissedSearch,
+    RefusedWebhook,
+    Silence,
+    UnreadableEvent,
+)
 from llm.models import Decision
 from tests.factories import (
     ANA,
@@ -106,7 +112,17 @@ def _make_decision(conversation, step: str, text: str) -> Decision:
 def _make_bridge(text: str) -> None:
     texts = fitting(Instance, text, "profile_name", "state_reason")
     Instance.objects.create(name="spare", state="removed", **texts)
-    Instance.objects.create(name="whatsapp-agent", state="open", **texts)
+    linked = Instance.objects.create(name="whatsapp-agent", state="open", **texts)
+    now = timezone.now()
+    MissedSearch.objects.create(
+        instance=linked,
+        why="schedule",
+        since=now,
+        until=now,
+        position=now,
+        **fitting(MissedSearch, text, "error"),
+    )
+    Silence.objects.create(instance=linked, began_at=now, steps=text)
     named = json.dumps({"event": "messages.upsert", "data": {"pushName": text}})
     for number, body in enumerate((text, named)):
         UnreadableEvent.objects.create(

@@ -12,7 +12,13 @@ from django.utils import timezone
 from conversations import gates
 from conversations.gates import Spent
 from conversations.models import Message, Worker
-from evolution.models import Instance, RefusedWebhook, UnreadableEvent
+from evolution.models import (
+    Instance,
+    MissedSearch,
+    RefusedWebhook,
+    Silence,
+    UnreadableEvent,
+)
 from llm.models import Decision
 from tests.factories import (
     make_conversation,
@@ -301,6 +307,32 @@ class TestNeedsAPerson:
         )
 
         assert "Webhooks of 1 sender were refused" in concerns()
+
+    def test_tells_of_a_bridge_that_is_silent_until_it_is_heard_again(self, concerns):
+        linked = Instance.objects.create(name="wa1")
+        now = timezone.now()
+        text = "wa1 is silent: messages come late, by looking for them"
+        Silence.objects.create(instance=linked, began_at=now)
+        url = reverse("admin:evolution_instance_change", args=[linked.pk])
+        assert concerns()[text].url == url
+
+        Silence.objects.update(ended_at=now)
+
+        assert text not in concerns()
+
+    def test_tells_why_missed_messages_cannot_be_looked_for(self, concerns):
+        linked = Instance.objects.create(name="wa1")
+        now = timezone.now()
+        span = {"since": now, "until": now, "position": now}
+        MissedSearch.objects.create(instance=linked, **span)
+        assert not any("Missed messages" in text for text in concerns())
+
+        MissedSearch.objects.update(error="It is not reachable.")
+
+        assert (
+            "Missed messages of wa1 cannot be looked for: It is not reachable."
+            in concerns()
+        )
 
     def test_tells_that_the_calls_of_the_day_are_used_up(self, conversation, concerns):
         make_settings(daily_call_limit=2)

@@ -11,10 +11,17 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.http import urlencode
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _, ngettext, ngettext_lazy
 
 from conversations.models import AgentSettings, Conversation, Message
-from evolution.models import RefusedWebhook, UnreadableEvent
+from evolution.models import (
+    Instance,
+    MissedSearch,
+    RefusedWebhook,
+    Silence,
+    UnreadableEvent,
+)
 from llm.models import Decision
 from whatsapp_agent.home.bounds import count
 from whatsapp_agent.home.chats import found, message_url
@@ -22,6 +29,7 @@ from whatsapp_agent.home.day import UNANSWERED, Day
 
 Person = User | AnonymousUser
 MESSAGES = "admin:conversations_message_changelist"
+MOST = 12  # numbers that are named one by one
 
 
 @dataclass(frozen=True)
@@ -131,10 +139,34 @@ def of_messages(day: Day, outbox: Outbox, may_open_chats: bool) -> Iterator[Conc
 
 
 def of_bridge(user: Person) -> Iterator[Concern]:
+    if user.has_perm("evolution.view_instance"):
+        yield from _silent()
+        yield from _not_searched()
     if user.has_perm("evolution.view_unreadableevent"):
         yield from _unreadable()
     if user.has_perm("evolution.view_refusedwebhook"):
         yield from _refused()
+
+
+def _silent() -> Iterator[Concern]:
+    for one in Silence.objects.filter(ended_at=None).select_related("instance")[:MOST]:
+        text = _("%(name)s is silent: messages come late, by looking for them")
+        yield Concern(text % {"name": one.instance}, _page_of(one.instance_id))
+
+
+def _not_searched() -> Iterator[Concern]:
+    failing = MissedSearch.objects.filter(finished_at=None).exclude(error="")
+    rows = failing.exclude(instance__state=Instance.State.REMOVED)
+    for one in rows.select_related("instance")[:MOST]:
+        text = _("Missed messages of %(name)s cannot be looked for: %(error)s")
+        said = Truncator(one.error).chars(120)
+        yield Concern(
+            text % {"name": one.instance, "error": said}, _page_of(one.instance_id)
+        )
+
+
+def _page_of(instance_id: int) -> str:
+    return reverse("admin:evolution_instance_change", args=[instance_id])
 
 
 def _unreadable() -> Iterator[Concern]:

@@ -130,6 +130,29 @@ def test_scans_and_unlinks(staff, town):
     assert (linked, instance.state) == ("open", "close")
 
 
+def test_stops_the_bridge_from_reporting_and_lets_it_report_again(staff, town):
+    instance = town.link()
+
+    act(staff, "silence")
+    before = len(town.events)
+    town.ask("POST", "/message/sendText/wa1", {"number": ALICE, "text": "Hi"})
+    assert len(town.events) == before
+    assert len(instance.messages) == 1
+    act(staff, "silence")
+
+    assert not instance.is_silent
+
+
+def test_a_restart_makes_a_silent_bridge_report_again(town):
+    instance = town.link()
+    town.ask("POST", "/sandbox/instances/wa1/silence", {"is_silent": True})
+
+    town.ask("POST", "/instance/restart/wa1")
+
+    assert not instance.is_silent
+    assert town.emitted("connection.update")[-1]["data"]["state"] == "open"
+
+
 def test_adds_a_person_and_a_group(staff, town):
     town.link()
 

@@ -24,7 +24,7 @@ from django.conf import settings
 from django.db import connections
 from django_q import cluster as django_q_cluster
 
-from conversations import dispatcher, mailbox
+from conversations import dispatcher, housekeeping, mailbox
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +143,7 @@ def run(slot: str) -> None:
     threading.Thread(
         target=CrashOnlySentinel.parent_pulse.beat_for_ever, daemon=True
     ).start()
+    housekeeping.start()
     _guard(cluster, dispatcher.start(slot))
     os.close(lock)
 

@@ -26,7 +26,9 @@ class Context:
         latest = hot.messages(
             _LATEST, self.conversation.pk, self.agent.context_messages
         )
-        seen = {message.pk: message for message in [*latest, *self.pending]}
+        # Of an old one whose text is deleted there is nothing to tell.
+        whole = [message for message in latest if message.pruned_at is None]
+        seen = {message.pk: message for message in [*whole, *self.pending]}
         return sorted(seen.values(), key=lambda message: (message.sent_at, message.pk))
 
     @cached_property

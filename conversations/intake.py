@@ -54,7 +54,7 @@ def receive(events: list[Event]) -> list[Message]:
             case StatusUpdate():
                 update_status(event)
             case MessageEdited():
-                _same(event).update(text=event.text, edited_at=timezone.now())
+                _kept(event).update(text=event.text, edited_at=timezone.now())
             case MessageDeleted():
                 _same(event).filter(deleted_at=None).update(deleted_at=timezone.now())
             case AddressesLearned():
@@ -257,3 +257,8 @@ def _same(event: StatusUpdate | MessageEdited | MessageDeleted):
     return Message.objects.filter(
         whatsapp_id=event.whatsapp_id, conversation__instance=event.instance
     )
+
+
+def _kept(event: MessageEdited):
+    """A text that was deleted after its time does not come back."""
+    return _same(event).filter(pruned_at=None)

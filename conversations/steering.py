@@ -85,6 +85,8 @@ def send_again(message: Message, staff: AbstractBaseUser) -> None:
     """Try a failed message once more, and the parts that were to follow it."""
     if message.status != Status.FAILED:
         raise NotPossible("Only a failed message can be sent again.")
+    if message.pruned_at:
+        raise NotPossible("Its text has been deleted.")
     again = Message.objects.filter(pk=message.pk)
     if message.decision_id:
         again = message.conversation.messages.filter(
@@ -117,11 +119,11 @@ def drop(message: Message, staff: AbstractBaseUser) -> None:
 @transaction.atomic
 def judge_again(message: Message) -> None:
     """Give a message that ended in silence or failure a second chance."""
-    silent = Message.objects.filter(pk=message.pk, direction="in")
+    silent = Message.objects.filter(pk=message.pk, direction="in", pruned_at=None)
     if not silent.exclude(outcome__in=[Outcome.REPLYING, Outcome.REPLIED]).update(
         outcome=Outcome.PENDING, reason=""
     ):
-        raise NotPossible("It has been answered.")
+        raise NotPossible("It has been answered, or its text is deleted.")
     mailbox.ring(message.conversation_id)
 
 

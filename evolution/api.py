@@ -24,6 +24,9 @@ from evolution.values import UnreadableError
 logger = logging.getLogger(__name__)
 router = Router(auth=None, tags=["webhook"])
 
+# PostgreSQL's words for a column or a table that the next migration will make.
+NOT_MIGRATED = {"42703", "42P01"}
+
 
 class Received(Schema):
     status: Literal["ok", "kept"]
@@ -91,6 +94,8 @@ def _take_in(text: str) -> str:
         logger.warning("Cannot read a webhook: %s", error)
         return _keep(text, error)
     except Exception as error:
+        if getattr(error.__cause__, "sqlstate", "") in NOT_MIGRATED:
+            raise
         # A mistake of ours: Evolution would only repeat the event, then drop it.
         logger.exception("Cannot handle a webhook")
         return _keep(text, error)

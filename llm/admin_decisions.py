@@ -66,7 +66,11 @@ class Row:
             return ""
         last = self.messages[-1]
         words = " ".join(last.start.split())
-        return Truncator(words).chars(START - 20) or f"[{last.get_kind_display()}]"
+        return (
+            Truncator(words).chars(START - 20)
+            or last.gone
+            or f"[{last.get_kind_display()}]"
+        )
 
     @property
     def others(self) -> int:
@@ -108,7 +112,9 @@ def listed(decisions: QuerySet[Decision]) -> QuerySet[Decision]:
 def judged(length: int) -> Prefetch:
     """The beginnings of the messages, oldest first."""
     messages = Decision._meta.get_field("messages").related_model.objects
-    beginnings = messages.annotate(start=Left("text", length)).only("kind", "sent_at")
+    beginnings = messages.annotate(start=Left("text", length)).only(
+        "kind", "sent_at", "received_at", "pruned_at"
+    )
     return Prefetch("messages", beginnings.order_by("sent_at", "pk"))
 
 
@@ -135,7 +141,8 @@ def _cells(
 ) -> Iterator[Iterable[object]]:
     for one in decisions:
         said = "\n".join(
-            message.start or f"[{message.kind}]" for message in one.messages.all()
+            message.start or message.gone or f"[{message.kind}]"
+            for message in one.messages.all()
         )
         about = (one.pk, one.created_at, one.conversation_id, str(one.conversation))
         yield chain(about, [said], (getattr(one, name) for name in fields))

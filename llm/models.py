@@ -1,6 +1,6 @@
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy as _, ngettext
 
 
 class Decision(models.Model):
@@ -60,6 +60,8 @@ class Decision(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    # When prompt and answer went, because they had been kept for long enough.
+    pruned_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         permissions = [("view_prompt", "Can read prompts and raw answers")]
@@ -75,3 +77,11 @@ class Decision(models.Model):
     def __str__(self) -> str:
         p = "" if self.p is None else f" p={self.p:.2f}"
         return f"{self.get_step_display()}: {self.get_outcome_display()}{p}"
+
+    @property
+    def gone(self) -> str:
+        """What stands in place of a prompt and an answer that are no longer kept."""
+        if self.pruned_at is None:
+            return ""
+        days = (self.pruned_at - self.created_at).days
+        return ngettext("Deleted after %d day", "Deleted after %d days", days) % days

@@ -86,7 +86,7 @@ class Entry:
 
     @property
     def quote(self) -> str:
-        stored = self.target.start if self.target else ""
+        stored = (self.target.start or self.target.gone) if self.target else ""
         return self.message.quoted_text[:200] or stored
 
     @property
@@ -126,11 +126,12 @@ class Entry:
 
     @property
     def can_be_judged_again(self) -> bool:
-        return bool(self.chain) and self.message.outcome not in ANSWERED
+        is_whole = bool(self.chain) and not self.message.pruned_at
+        return is_whole and self.message.outcome not in ANSWERED
 
     @property
     def can_be_sent_again(self) -> bool:
-        return self.message.status == Status.FAILED
+        return self.message.status == Status.FAILED and not self.message.pruned_at
 
     @property
     def can_be_dropped(self) -> bool:
@@ -220,6 +221,8 @@ def _targets(conversation: Conversation, messages: list[Message]) -> dict[str, M
             "author",
             "sender",
             "staff",
+            "received_at",
+            "pruned_at",
         )
     )
     return {message.whatsapp_id: message for message in found}

@@ -27,6 +27,8 @@ LIMITS = {
     "temperature": (0, 2),
     "unprompted_gap": (0, None),
     "daily_spend_limit": (0, None),
+    # A century; what is a day old may still be needed.
+    **dict.fromkeys(settings_fields.KEPT, (1, 36_500)),
 }
 # A longer number is no key, and no database takes it for one.
 LONGEST_KEY = 18

@@ -158,7 +158,13 @@ def author(message: Message, agent: str = "") -> str:
 def referred_to(messages: QuerySet[Message]) -> QuerySet[Message]:
     """Messages to be named or linked to, of which only the beginning is read."""
     return messages.annotate(start=Left("text", STARTS_WITH)).only(
-        "whatsapp_id", "kind", "sent_at", "status", "decision_id"
+        "whatsapp_id",
+        "kind",
+        "sent_at",
+        "received_at",
+        "pruned_at",
+        "status",
+        "decision_id",
     )
 
 

@@ -65,7 +65,7 @@ def hits(messages: Iterable[Message], query: str = "") -> list[Hit]:
         Hit(
             message,
             who(message.conversation, message, agent),
-            search.excerpt(message.text, query),
+            search.excerpt(message.text or message.gone, query),
         )
         for message in messages
     ]

@@ -107,7 +107,7 @@ class MessageAdmin(RecordAdmin):
 
     @admin.display(description="text", empty_value="")
     def body(self, message: Message) -> str:
-        return _text(message.text)
+        return _text(message.text or message.gone)
 
     @admin.display(description="quoted text", empty_value="")
     def quote(self, message: Message) -> str:

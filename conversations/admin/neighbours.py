@@ -33,6 +33,7 @@ def neighbours() -> QuerySet[Conversation]:
             ),
             is_unread=ExpressionWrapper(unread, BooleanField()),
             last_kind=Subquery(last.values("kind")[:1]),
+            last_pruned_at=Subquery(last.values("pruned_at")[:1]),
         )
         .order_by(F("last_message_at").desc(), "-pk")[:NEIGHBOURS]
     )

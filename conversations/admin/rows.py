@@ -197,7 +197,7 @@ def who(conversation: Conversation, message: Message, agent: str) -> str:
 def _preview(message: Message) -> str:
     if message.deleted_at:
         return _("Deleted message")
-    text = " ".join(message.start.split())
+    text = message.gone or " ".join(message.start.split())
     if message.kind == Kind.TEXT:
         return text
     kind = KINDS.get(message.kind, message.kind)

@@ -32,6 +32,8 @@ class Section:
 
 # The switch of the whole stands alone, before all others.
 SWITCH = "is_on"
+# Empty keeps it for ever.
+KEPT = ("keep_texts", "keep_prompts", "keep_webhooks", "keep_tasks")
 SECTIONS = (
     Section(
         "who",
@@ -104,6 +106,15 @@ SECTIONS = (
             Group(("daily_spend_limit", "daily_call_limit"), _("Calls of the models")),
         ),
     ),
+    Section(
+        "data",
+        _("Data"),
+        (Group(KEPT),),
+        _(
+            "What is older is deleted once a day. What became of each message, the"
+            " probabilities, costs and counts stay."
+        ),
+    ),
 )
 NAMES = (SWITCH, *(name for section in SECTIONS for name in section.fields))
 
@@ -147,6 +158,10 @@ LABELS = {
     "replies_per_hour": _("Replies an hour"),
     "daily_spend_limit": _("Spend at most"),
     "daily_call_limit": _("Call at most"),
+    "keep_texts": _("Keep texts of messages"),
+    "keep_prompts": _("Keep prompts and answers"),
+    "keep_webhooks": _("Keep webhooks that failed"),
+    "keep_tasks": _("Keep tasks that failed"),
 }
 HELP = {
     # The models' own say what the units beside the fields say.
@@ -182,6 +197,19 @@ HELP = {
     "replies_per_minute": _("More than these looks like two bots that talk."),
     "daily_spend_limit": _("In the currency of the prices. Empty: no limit."),
     "daily_call_limit": _("Empty: no limit."),
+    "keep_texts": _(
+        "With quotes and what is known of media. Then the search does not find them"
+        " either. Empty: for ever."
+    ),
+    "keep_prompts": _(
+        "Prompts hold the texts of messages: keep them no longer. The model's own"
+        " words on why go with them. Empty: for ever."
+    ),
+    "keep_webhooks": _(
+        "Those that could not be read, also if nobody replayed them, and those that"
+        " were refused. Empty: for ever."
+    ),
+    "keep_tasks": _("Of the queue of the worker. Empty: for ever."),
 }
 UNITS = {
     "direct_wait": _("seconds"),
@@ -204,6 +232,7 @@ UNITS = {
     "replies_per_hour": _("replies"),
     "daily_spend_limit": _("a day"),
     "daily_call_limit": _("calls a day"),
+    **dict.fromkeys(KEPT, _("days")),
 }
 
 
@@ -220,7 +249,7 @@ def told(name: str, value: Any) -> str:
     choices = dict(_choices(name))
     match value:
         case None | "":
-            return gettext("nothing")
+            return gettext("for ever") if name in KEPT else gettext("nothing")
         case bool():
             return gettext("on") if value else gettext("off")
         case int() | float() | Decimal():

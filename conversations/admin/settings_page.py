@@ -8,15 +8,31 @@ from django.contrib.admin.helpers import AdminForm
 from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _, ngettext
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
 from conversations.admin import settings_fields, settings_history
-from conversations.models import AgentSettings, Contact, Message, SettingsChange
+from conversations.models import (
+    AgentSettings,
+    Contact,
+    Message,
+    Pruning,
+    SettingsChange,
+)
 from llm.lab import charts, scores
 from llm.models import Decision
+
+KINDS = {
+    "texts": gettext_lazy("Texts of messages"),
+    "prompts": gettext_lazy("Prompts and answers"),
+    "unreadable": gettext_lazy("Webhooks that could not be read"),
+    "refused": gettext_lazy("Webhooks that were refused"),
+    "tasks": gettext_lazy("Tasks that failed"),
+    "sessions": gettext_lazy("Sessions of people who are gone"),
+}
 
 
 @dataclass(frozen=True)
@@ -62,6 +78,23 @@ class Stored:
     since: datetime | None
 
 
+@dataclass(frozen=True)
+class Pruned:
+    run: Pruning
+
+    @property
+    def label(self) -> str:
+        return str(KINDS.get(self.run.kind, self.run.kind))
+
+    @property
+    def told(self) -> str:
+        at = date_format(localtime(self.run.started_at), "DATETIME_FORMAT")
+        deleted = number_format(self.run.deleted, force_grouping=True)
+        is_over = self.run.finished_at and self.run.finished_at >= self.run.started_at
+        told = _("%(at)s: %(n)s") if is_over else _("since %(at)s: %(n)s so far")
+        return told % {"at": at, "n": deleted}
+
+
 def context(request: HttpRequest, adminform: AdminForm, row: AgentSettings) -> dict:
     rows = {one.name: one for one in _rows(adminform)}
     user = request.user
@@ -73,6 +106,7 @@ def context(request: HttpRequest, adminform: AdminForm, row: AgentSettings) -> d
         "sections": [_section(section, rows) for section in settings_fields.SECTIONS],
         "changes": settings_history.latest() if sees_changes else None,
         "stored": list(_stored(request)),
+        "pruned": list(_pruned()),
         "may_change": user.has_perm("conversations.change_agentsettings"),
         # As saved, also while the form holds something else.
         **_preview(AgentSettings.load().threshold),
@@ -186,3 +220,10 @@ def _oldest(model: type[Model], field: str) -> datetime | None:
     # By key: the other columns have no index that would tell it.
     rows = model._default_manager.order_by("pk").values_list(field, flat=True)
     return rows.first()
+
+
+def _pruned() -> Iterator[Pruned]:
+    runs = {run.kind: run for run in Pruning.objects.exclude(started_at=None)}
+    for kind in KINDS:
+        if kind in runs:
+            yield Pruned(runs[kind])

@@ -9,6 +9,7 @@ from conversations.models.conversation import (
     Mode,
 )
 from conversations.models.message import Message, MessageQuerySet
+from conversations.models.pruning import Pruning
 from conversations.models.settings_change import SettingsChange
 from conversations.models.worker import Quarantine, Worker
 
@@ -21,6 +22,7 @@ __all__ = [
     "Message",
     "MessageQuerySet",
     "Mode",
+    "Pruning",
     "Quarantine",
     "SettingsChange",
     "Worker",

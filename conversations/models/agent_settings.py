@@ -140,6 +140,12 @@ class AgentSettings(models.Model):
         null=True, blank=True, help_text=_("Model calls a day; empty: no limit.")
     )
 
+    # Data: after so many days it is deleted; empty keeps it for ever
+    keep_texts = models.PositiveIntegerField(null=True, blank=True)
+    keep_prompts = models.PositiveIntegerField(null=True, blank=True, default=90)
+    keep_webhooks = models.PositiveIntegerField(null=True, blank=True, default=90)
+    keep_tasks = models.PositiveIntegerField(null=True, blank=True, default=30)
+
     class Meta:
         verbose_name = verbose_name_plural = _("settings")
 

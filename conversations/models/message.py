@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy as _, ngettext
 
 from conversations import whatsapp
 from conversations.models.conversation import Contact, Conversation
@@ -100,6 +100,8 @@ class Message(models.Model):
     received_at = models.DateTimeField(default=timezone.now)
     edited_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
+    # When its text went, because it had been kept for long enough.
+    pruned_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     # Inbound: what became of it.
     outcome = models.CharField(max_length=16, choices=Outcome, blank=True)
@@ -157,8 +159,19 @@ class Message(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.text[:80] or f"[{self.kind}]"
+        return self.text[:80] or self.gone or f"[{self.kind}]"
 
     @property
     def is_inbound(self) -> bool:
         return self.direction == Message.Direction.IN
+
+    @property
+    def gone(self) -> str:
+        """What stands in place of a text that is no longer kept."""
+        if self.pruned_at is None:
+            return ""
+        days = (self.pruned_at - self.received_at).days
+        return (
+            ngettext("Text deleted after %d day", "Text deleted after %d days", days)
+            % days
+        )

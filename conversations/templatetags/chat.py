@@ -124,7 +124,7 @@ def _sent(context: Context, reply: Message) -> SafeString:
     return format_html(
         '<a href="{}"><bdi>{}</bdi></a> <time datetime="{}">{}</time> {}',
         place(context, reply),
-        reply.start,
+        reply.start or reply.gone,
         reply.sent_at.isoformat(),
         time_format(timezone.localtime(reply.sent_at), "TIME_FORMAT"),
         ticks(reply),

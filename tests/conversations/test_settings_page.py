@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from conversations.admin import settings_fields
 from conversations.admin.settings_fields import NAMES
 from conversations.models import AgentSettings, SettingsChange
 from llm.models import Decision
@@ -219,6 +220,10 @@ class TestSaving:
             ("response_timeout", "-3"),
             ("response_price_in", "-1"),
             ("daily_spend_limit", "-1"),
+            ("keep_texts", "0"),
+            ("keep_prompts", "-1"),
+            ("keep_webhooks", "36501"),
+            ("keep_tasks", "1.5"),
             ("bot_name", " "),
         ],
     )
@@ -227,6 +232,15 @@ class TestSaving:
 
         assert errors(response).keys() == {name}
         assert not SettingsChange.objects.exists()
+
+    @pytest.mark.parametrize("name", settings_fields.KEPT)
+    def test_keeps_for_ever_where_no_days_are_given(self, admin_client, name):
+        make_settings(**{name: 30})
+
+        page = Opened(admin_client).save(**{name: None})
+
+        assert getattr(AgentSettings.load(), name) is None
+        assert "for ever" in page.text
 
     def test_warns_of_a_provider_without_a_key(self, admin_client, settings):
         settings.LLM_PROVIDERS["anthropic"]["api_key"] = ""

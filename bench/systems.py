@@ -109,7 +109,7 @@ class Workshop:
         _fresh(self.folder / "product.sqlite3")
         shutil.copy(self.template, self.folder / "product.sqlite3")
         port = free_port()
-        commands = [_web(port)]
+        commands = [web(port)]
         if with_worker:
             commands.append([sys.executable, "manage.py", "worker"])
         with self._running(commands, port) as processes:
@@ -119,7 +119,7 @@ class Workshop:
     def empty_view(self) -> Iterator[System]:
         port = free_port()
         settings = {"DJANGO_SETTINGS_MODULE": "bench.empty_settings"}
-        with self._running([_web(port)], port, settings) as processes:
+        with self._running([web(port)], port, settings) as processes:
             yield System(f"http://127.0.0.1:{port}/api/webhook/evolution", processes)
 
     @contextmanager
@@ -166,12 +166,15 @@ def workshop(folder: Path) -> Iterator[Workshop]:
 
 @contextmanager
 def running(
-    commands: list[list[str]], environment: dict[str, str]
+    commands: list[list[str]],
+    environment: dict[str, str],
+    folder: Path | None = None,
 ) -> Iterator[list[subprocess.Popen]]:
     processes = [
         subprocess.Popen(
             command,
             env=environment,
+            cwd=folder,
             start_new_session=True,
             preexec_fn=die_with_parent,
         )
@@ -198,7 +201,7 @@ def _end(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def _web(port: int) -> list[str]:
+def web(port: int) -> list[str]:
     """As `manage.py run` starts it."""
     # Only importable once Django is set up.
     from whatsapp_agent.management.commands.run import web_command

@@ -213,7 +213,9 @@ class TestTexts:
         message = old(conversation)
         run()
 
-        event = incoming("How late is the museum open?", whatsapp_id=message.whatsapp_id)
+        event = incoming(
+            "How late is the museum open?", whatsapp_id=message.whatsapp_id
+        )
 
         assert intake.receive_message(event) is None
 
@@ -394,7 +396,7 @@ class Closed:
 @pytest.mark.skipif(
     connection.vendor == "sqlite", reason="memory is not shared; see the benchmark"
 )
-def test_messages_come_in_while_it_runs(_a_month):
+def test_messages_come_in_while_it_runs():
     conversation = make_conversation()
     messages = [old(conversation) for _ in range(300)]
     done = threading.Event()

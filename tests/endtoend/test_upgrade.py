@@ -1,0 +1,23 @@
+"""Migrations while webhooks come in."""
+
+import pytest
+
+from bench import upgrade
+
+pytestmark = pytest.mark.slow
+
+MESSAGES = 3_000
+
+
+def test_an_upgrade_loses_no_webhook(tmp_path):
+    database = tmp_path / "db.sqlite3"
+    upgrade.make(database, MESSAGES)
+    upgrade.manage(database, "migrate", "--verbosity=0", *upgrade.OLDEST)
+
+    upgraded = upgrade.upgrade(database)
+
+    made = upgraded.deliveries
+    assert len(made.stored) > 50
+    assert not upgraded.lost
+    assert not made.dropped
+    assert set(made.refused) <= {0, 503}

@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint format bench bench-pages torture vendor screenshots
+.PHONY: run setup test lint format bench bench-pages bench-growth bench-upgrade torture vendor screenshots
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
@@ -24,8 +24,11 @@ PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 .env: | .venv/bin/pip
 	@umask 077 && $(BIN)/python -c 'import secrets as s; print("SECRET_KEY=%s\nWEBHOOK_SECRET=%s\nADMIN_PASSWORD=%s" % (s.token_urlsafe(50), s.token_urlsafe(32), s.token_urlsafe(9)))' > .env
 
-run: .venv/run .env
+# Safe while an older version runs.
+setup: .venv/run .env
 	$(BIN)/python manage.py setup
+
+run: setup
 	$(BIN)/python manage.py run
 
 test: .venv/bench
@@ -50,6 +53,12 @@ bench: .venv/bench
 
 bench-pages: .venv/dev
 	$(BIN)/python -m bench.pages
+
+bench-growth: .venv/dev
+	$(BIN)/python -m bench.growth
+
+bench-upgrade: .venv/dev
+	$(BIN)/python -m bench.upgrade $(ARGS)
 
 torture: .venv/dev
 	$(BIN)/python -m bench.torture

@@ -57,6 +57,7 @@ class Page:
 class Crawl:
     client: Client
     only: str = ""  # a regular expression
+    follows: bool = True  # what pages lead to
     left_out: dict[str, int] = field(default_factory=dict)  # label: its status
 
     def pages(self) -> Iterator[Page]:
@@ -66,7 +67,8 @@ class Crawl:
             if response.status_code not in (200, 204):
                 self.left_out[start.label] = response.status_code
                 continue
-            for page in (start, *_led_to(start, response)):
+            further = _led_to(start, response) if self.follows else ()
+            for page in (start, *further):
                 if page.label not in found:
                     found.add(page.label)
                     yield page

@@ -28,7 +28,7 @@ def main() -> None:
         print(json.dumps(page), flush=True)
 
 
-def measure(runs: int, only: str = "") -> Iterator[dict]:
+def measure(runs: int, only: str = "", follows: bool = True) -> Iterator[dict]:
     from django.contrib.auth.models import User
     from django.test import Client
 
@@ -39,7 +39,7 @@ def measure(runs: int, only: str = "") -> Iterator[dict]:
     AgentSettings.FRESH_SECONDS = math.inf
     client = Client(HTTP_HOST="localhost", raise_request_exception=False)
     client.force_login(User.objects.get(username="root"))
-    crawl = Crawl(client, only)
+    crawl = Crawl(client, only, follows)
     for page in crawl.pages():
         yield {"label": page.label, **_measure_page(page, client, runs)}
     for label, status in crawl.left_out.items():

@@ -237,7 +237,7 @@ class TestSaving:
     def test_keeps_for_ever_where_no_days_are_given(self, admin_client, name):
         make_settings(**{name: 30})
 
-        page = Opened(admin_client).save(**{name: None})
+        page = Opened(admin_client).save(**{name: ""})
 
         assert getattr(AgentSettings.load(), name) is None
         assert "for ever" in page.text

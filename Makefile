@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run setup test lint format bench bench-pages bench-growth bench-upgrade torture vendor screenshots
+.PHONY: run setup test lint format bench bench-pages bench-growth bench-pruning bench-upgrade torture vendor screenshots
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
@@ -56,6 +56,9 @@ bench-pages: .venv/dev
 
 bench-growth: .venv/dev
 	$(BIN)/python -m bench.growth
+
+bench-pruning: .venv/dev
+	$(BIN)/python -m bench.pruning $(ARGS)
 
 bench-upgrade: .venv/dev
 	$(BIN)/python -m bench.upgrade $(ARGS)

@@ -34,12 +34,15 @@ class Client:
             else await asyncio.open_connection(*self._address)
         )
         head = f"{self._head}Content-Length: {len(body)}\r\n\r\n"
-        writer.write(head.encode() + body)
-        status, is_kept = await _read_answer(reader)
-        if is_kept:
-            self._idle.append((reader, writer))
-        else:
-            writer.close()
+        is_kept = False
+        try:
+            writer.write(head.encode() + body)
+            status, is_kept = await _read_answer(reader)
+        finally:
+            if is_kept:
+                self._idle.append((reader, writer))
+            else:
+                writer.close()
         return status
 
     def close(self) -> None:

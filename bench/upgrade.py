@@ -29,9 +29,10 @@ from bench.pages.data import SETTINGS
 from bench.systems import SECRET, free_port, running, wait_for, web
 
 ROOT = Path(__file__).parent.parent
-# Evolution's: it gives an attempt up after so many seconds, and these are final for it.
-TIMEOUT, FINAL = 30, {400, 401, 403, 404, 422}
-RETRY_SECONDS = 1  # Evolution waits from 5 seconds on
+# As Evolution delivers: it gives an attempt up after so many seconds, waits so long
+# between two, and never repeats after these answers.
+TIMEOUT, WAITS = 30, (5, 10, 20, 40, 80, 160, 300, 300, 300)
+FINAL = {400, 401, 403, 404, 422}
 OLDEST = ("conversations", "0002")
 LEAVES = """
 from django.db import connection
@@ -71,13 +72,16 @@ class Deliveries:
 
     async def _deliver(self, client: Client, body: bytes) -> None:
         whatsapp_id = json.loads(body)["data"]["key"]["id"]
-        while (status := await self._attempt(client, body)) != 200:
-            self.refused[status] += 1
-            if status in FINAL:
-                self.dropped.append(whatsapp_id)
+        for wait in (*WAITS, None):
+            status = await self._attempt(client, body)
+            if status == 200:
+                self.stored.append(whatsapp_id)
                 return
-            await asyncio.sleep(RETRY_SECONDS)
-        self.stored.append(whatsapp_id)
+            self.refused[status] += 1
+            if status in FINAL or wait is None:
+                break
+            await asyncio.sleep(wait)
+        self.dropped.append(whatsapp_id)
 
     async def _attempt(self, client: Client, body: bytes) -> int:
         started_at = time.monotonic()
@@ -110,10 +114,9 @@ class Upgraded:
 
 def upgrade(database: Path, rate: float = 20, old: Path = ROOT) -> Upgraded:
     """Of a database in its older state; `old` is the folder of the code from before."""
-    environment = _environment(database)
     port = free_port()
     made = Deliveries(f"http://127.0.0.1:{port}/api/webhook/evolution", rate)
-    with _serving(port, environment, old):
+    with serving(port, environment(database), old):
         made.start()
         time.sleep(2)
         started_at = time.monotonic()
@@ -124,29 +127,29 @@ def upgrade(database: Path, rate: float = 20, old: Path = ROOT) -> Upgraded:
             made.stop()
     if old != ROOT:
         time.sleep(1)  # a restart
-        with _serving(port, environment, ROOT):
+        with serving(port, environment(database), ROOT):
             time.sleep(2)
             made.stop()
-    return Upgraded(migrated_in, made, _missing(database, made.stored))
+    return Upgraded(migrated_in, made, missing(database, made.stored))
 
 
 def manage(database: Path, *arguments: str) -> None:
     command = [sys.executable, "manage.py", *arguments]
-    subprocess.run(command, cwd=ROOT, env=_environment(database), check=True)
+    subprocess.run(command, cwd=ROOT, env=environment(database), check=True)
 
 
-def _environment(database: Path) -> dict[str, str]:
+def environment(database: Path) -> dict[str, str]:
     return {**os.environ, **SETTINGS, "DATABASE_URL": f"sqlite:///{database}"}
 
 
 @contextmanager
-def _serving(port: int, environment: dict[str, str], folder: Path) -> Iterator[None]:
-    with running([web(port)], environment, folder):
+def serving(port: int, variables: dict[str, str], folder: Path) -> Iterator[None]:
+    with running([web(port)], variables, folder):
         wait_for(port)
         yield
 
 
-def _missing(database: Path, stored: list[str]) -> set[str]:
+def missing(database: Path, stored: list[str]) -> set[str]:
     with closing(sqlite3.connect(database)) as connection:
         rows = connection.execute(
             "SELECT whatsapp_id FROM conversations_message WHERE whatsapp_id <> ''"
@@ -172,7 +175,7 @@ def _states(folder: Path, database: Path) -> list[list[str]]:
     told = subprocess.run(
         command,
         cwd=folder,
-        env=_environment(database),
+        env=environment(database),
         check=True,
         capture_output=True,
         text=True,

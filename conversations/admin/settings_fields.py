@@ -209,7 +209,7 @@ HELP = {
         "Those that could not be read, also if nobody replayed them, and those that"
         " were refused. Empty: for ever."
     ),
-    "keep_tasks": _("Of the queue of the worker. Empty: for ever."),
+    "keep_tasks": _("From the worker's queue. Empty: for ever."),
 }
 UNITS = {
     "direct_wait": _("seconds"),

@@ -91,7 +91,7 @@ class Pruned:
         at = date_format(localtime(self.run.started_at), "DATETIME_FORMAT")
         deleted = number_format(self.run.deleted, force_grouping=True)
         is_over = self.run.finished_at and self.run.finished_at >= self.run.started_at
-        told = _("%(at)s: %(n)s") if is_over else _("since %(at)s: %(n)s so far")
+        told = _("%(n)s on %(at)s") if is_over else _("%(n)s so far, since %(at)s")
         return told % {"at": at, "n": deleted}
 
 

@@ -1,8 +1,8 @@
-"""Migrations while webhooks come in."""
+"""Migrations, and pruning, while webhooks come in."""
 
 import pytest
 
-from bench import upgrade
+from bench import pruning, upgrade
 
 pytestmark = pytest.mark.slow
 
@@ -21,3 +21,16 @@ def test_an_upgrade_loses_no_webhook(tmp_path):
     assert not upgraded.lost
     assert not made.dropped
     assert set(made.refused) <= {0, 503}
+
+
+def test_pruning_loses_no_webhook(tmp_path):
+    database = tmp_path / "db.sqlite3"
+    upgrade.make(database, MESSAGES)
+
+    pruned = pruning.run(database)
+
+    made = pruned.deliveries
+    assert "texts: 2" in pruned.told  # two thousand and some of three
+    assert pruned.beside
+    assert not pruned.lost
+    assert not made.refused

@@ -94,9 +94,12 @@ def _give_up(lease: Lease, reason: str) -> None:
             first.save(update_fields=["outcome", "reason"])
 
 
+# In two steps: for the order SQLite would walk through the whole conversation.
 _PENDING = """
-    conversation_id = %s AND direction = 'in' AND outcome = ''
-    ORDER BY sent_at, id LIMIT %s"""
+    id IN (
+        SELECT id FROM conversations_message
+        WHERE conversation_id = %s AND direction = 'in' AND outcome = ''
+    ) ORDER BY sent_at, id LIMIT %s"""
 
 
 def _judge_next(lease: Lease) -> datetime | None:

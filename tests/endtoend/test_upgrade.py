@@ -33,4 +33,4 @@ def test_pruning_loses_no_webhook(tmp_path):
     assert "texts: 2" in pruned.told  # two thousand and some of three
     assert pruned.beside
     assert not pruned.lost
-    assert not made.refused
+    assert not made.dropped

@@ -15,8 +15,8 @@ TAKES_AWAY = (
     migrations.RenameModel,
     migrations.AlterModelTable,
 )
-# Its one row is there, and nobody adds another.
-NEVER_ADDED_TO = {"agentsettings"}
+# Their rows are there: the one of the settings, and one for each linked number.
+NEVER_ADDED_TO = {"agentsettings", "instance"}
 
 
 def operations():

@@ -5,13 +5,14 @@ import json
 import logging
 import re
 from collections.abc import Callable
+from functools import partial
 
 from django import db
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from conversations import intake
+from conversations import intake, together
 from conversations.models import Message
 from conversations.whatsapp import Event
 from evolution import states
@@ -113,9 +114,9 @@ def _store(parsed: Parsed) -> None:
         return
     *early, last = _batches(about_conversations)
     for batch in early:
-        with transaction.atomic():
-            intake.receive(batch)
-    with transaction.atomic():
+        together.store(partial(intake.receive, batch))
+
+    def store() -> None:
         if last:
             intake.receive(last)
         for failure in parsed.failures:
@@ -125,6 +126,8 @@ def _store(parsed: Parsed) -> None:
             states.write(event)
         if not is_seen:
             states.mark_seen(parsed.instance)
+
+    together.store(store)
 
 
 def _batches(events: list[Event]) -> list[list[Event]]:

@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test lint format bench bench-pages torture vendor screenshots
+.PHONY: run test fuzz lint format bench bench-pages bench-economy torture vendor screenshots
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
@@ -34,6 +34,11 @@ ifdef TEST_POSTGRES_URL
 	DATABASE_URL=$(TEST_POSTGRES_URL) $(BIN)/pytest -n 2 --dist loadfile -m "not slow and not browser and not sqlite" $(ARGS)
 endif
 
+# Much longer, and other examples each time.
+FUZZ = 50
+fuzz: .venv/dev
+	FUZZ=$(FUZZ) $(BIN)/pytest tests/fuzz $(ARGS)
+
 lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -50,6 +55,9 @@ bench: .venv/bench
 
 bench-pages: .venv/dev
 	$(BIN)/python -m bench.pages
+
+bench-economy: .venv/dev
+	$(BIN)/python -m bench.economy
 
 torture: .venv/dev
 	$(BIN)/python -m bench.torture

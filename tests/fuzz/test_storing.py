@@ -63,7 +63,7 @@ MESSAGE = st.builds(
     media=MEDIA,
 )
 FUZZ = settings(
-    max_examples=examples(60),
+    max_examples=examples(20),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

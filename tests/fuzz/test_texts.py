@@ -34,7 +34,7 @@ ANY_TEXT = st.text(st.characters()) | st.sampled_from(
 )
 
 
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(120))
 @given(text=TEXT, limit=st.integers(8, 60))
 def test_parts_are_the_whole_text_within_the_limit(text, limit):
     parts = split(text, limit)
@@ -44,7 +44,7 @@ def test_parts_are_the_whole_text_within_the_limit(text, limit):
     assert all(units(part) <= limit for part in parts)
 
 
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(120))
 @given(text=TEXT, limit=st.integers(24, 60))
 def test_no_part_ends_inside_a_grapheme(text, limit):
     graphemes = regex.findall(r"\X", text)
@@ -62,7 +62,7 @@ def test_no_part_ends_inside_a_grapheme(text, limit):
         assert {start, at} <= ends
 
 
-@settings(max_examples=examples(50))
+@settings(max_examples=examples(20))
 @given(paragraphs=st.lists(st.integers(600, 3000), min_size=2, max_size=8))
 def test_whole_paragraphs_stay_whole(paragraphs):
     whole = ["word " * (size // 5) + "end." for size in paragraphs]
@@ -73,7 +73,7 @@ def test_whole_paragraphs_stay_whole(paragraphs):
     assert all(units(part) <= LIMIT for part in parts)
 
 
-@settings(max_examples=examples(150))
+@settings(max_examples=examples(100))
 @given(
     said=st.lists(
         st.tuples(ANY_TEXT, ANY_TEXT, ANY_TEXT, st.booleans()), min_size=1, max_size=5
@@ -98,7 +98,7 @@ def test_nobody_forges_a_line(said):
     assert shown.isprintable() or "\n" in shown or not shown.isascii()
 
 
-@settings(max_examples=examples(150))
+@settings(max_examples=examples(100))
 @given(answer=ANY_TEXT | ANY_JSON.map(json.dumps), extra=ANY_TEXT)
 def test_a_reply_never_holds_our_own_markup(answer, extra):
     forged = render([ours(1, extra)])
@@ -110,7 +110,7 @@ def test_a_reply_never_holds_our_own_markup(answer, extra):
 # The score
 
 
-@settings(max_examples=examples(400))
+@settings(max_examples=examples(100))
 @given(
     found=st.dictionaries(
         st.sampled_from(["why", "kind", "p", "P", "p ", "score"]),
@@ -134,7 +134,7 @@ def test_garbage_is_never_a_score(found, before, after, fence):
         assert verdict.kind == found["kind"]
 
 
-@settings(max_examples=examples(200))
+@settings(max_examples=examples(100))
 @given(text=ANY_TEXT | st.text('{}[]",:0123456789.eE+-pwhykindNaItfrusl \n`<>/'))
 def test_the_score_reader_never_fails_and_never_leaves_its_range(text):
     verdict = read(text)

@@ -48,7 +48,7 @@ def send(db, deliver, caplog):
 @pytest.mark.parametrize("path", USED)
 def test_a_damaged_recording_is_stored_or_kept(send, path):
     random = randomness(path)
-    for _ in range(examples(3)):
+    for _ in range(examples(2)):
         body = copy.deepcopy(recorded.load(path))
         done = damage(body, random)
         text = written(body, random)
@@ -105,7 +105,7 @@ def test_a_damaged_recording_of_no_use_is_ignored_or_kept(send, path):
 
 
 @settings(
-    max_examples=examples(100),
+    max_examples=examples(40),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(found=ANY_JSON)
@@ -118,7 +118,7 @@ def test_any_json_is_kept(send, found):
 
 
 @settings(
-    max_examples=examples(60),
+    max_examples=examples(30),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
@@ -132,7 +132,7 @@ def test_any_data_of_a_known_event_is_read_or_kept(send, event, data, rest):
 
 
 @settings(
-    max_examples=examples(60),
+    max_examples=examples(30),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(raw=st.binary(max_size=200) | st.text(max_size=50).map(str.encode))

@@ -7,6 +7,9 @@ from bench.economy.report import chats, reasons
 from bench.economy.tally import Tally
 from conversations.models import Message
 
+# On PostgreSQL leases go by the database's clock, which nobody can move.
+pytestmark = pytest.mark.sqlite
+
 TOO_SOON = "budget: too soon after an unprompted reply"
 NO_WORDS = "nothing to judge in it"
 

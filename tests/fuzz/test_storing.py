@@ -39,7 +39,7 @@ MEDIA = st.fixed_dictionaries(
         "file_name": TEXT,
         "seconds": ANY_JSON.map(whole),
         "bytes": st.integers().map(whole),
-        "latitude": st.floats().map(number),
+        "latitude": st.floats(-180, 180).map(number),
     },
 )
 SHORT_TEXT = TEXT.map(lambda value: value[:128])

@@ -79,7 +79,7 @@ def _read_part(name: str, reader: Callable[[dict], Content], found: object) -> C
 
 def _with_extras(content: Content, message: dict) -> Content:
     """Add what Evolution puts beside the content: a transcript, a link to the file."""
-    spoken = text(message.get("speechToText")).removeprefix(TRANSCRIPT_MARK)
+    spoken = said(message.get("speechToText")).removeprefix(TRANSCRIPT_MARK)
     url = text(message.get("mediaUrl"))
     media = {**content.media, "url": url} if url else content.media
     return replace(content, text=content.text or spoken, media=media)

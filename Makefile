@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run setup test lint format bench bench-pages bench-growth bench-pruning bench-upgrade torture vendor screenshots
+.PHONY: run setup test fuzz lint format bench bench-economy bench-growth bench-pages bench-pruning bench-upgrade torture vendor screenshots
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
@@ -37,6 +37,11 @@ ifdef TEST_POSTGRES_URL
 	DATABASE_URL=$(TEST_POSTGRES_URL) $(BIN)/pytest -n 2 --dist loadfile -m "not slow and not browser and not sqlite" $(ARGS)
 endif
 
+# Much longer, and other examples each time.
+FUZZ = 50
+fuzz: .venv/dev
+	FUZZ=$(FUZZ) $(BIN)/pytest tests/fuzz $(ARGS)
+
 lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -62,6 +67,9 @@ bench-pruning: .venv/dev
 
 bench-upgrade: .venv/dev
 	$(BIN)/python -m bench.upgrade $(ARGS)
+
+bench-economy: .venv/dev
+	$(BIN)/python -m bench.economy
 
 torture: .venv/dev
 	$(BIN)/python -m bench.torture

@@ -5,14 +5,16 @@ import regex
 # What WhatsApp takes in one message, in UTF-16 code units, as it counts them.
 LIMIT = 4096
 
+# Not before what belongs to the character in front of it.
+_NO_CUT = r"(?![\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}])"
 # Where to cut, best first: after a paragraph, a line, a sentence, a word, a grapheme.
 _BREAKS = [
     regex.compile(pattern)
     for pattern in (
         r"\n\s*\n",
         r"\n",
-        r"(?<=[.!?…])\s+|(?<=[。！？])",
-        r"\s+",
+        rf"(?:(?<=[.!?…])\s+|(?<=[。！？]\p{{GCB=Extend}}*)){_NO_CUT}",
+        rf"\s+{_NO_CUT}",
     )
 ]
 _GRAPHEME = regex.compile(r"\X")

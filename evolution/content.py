@@ -9,7 +9,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from conversations.whatsapp import Kind
-from evolution.values import UnreadableError, dig, items, mapping, number, text, whole
+from evolution.values import (
+    UnreadableError,
+    dig,
+    items,
+    mapping,
+    number,
+    said,
+    text,
+    whole,
+)
 
 WRAPPERS = (
     "ephemeralMessage",
@@ -60,8 +69,8 @@ def read(message: dict) -> Content:
 
 
 def _read_part(name: str, reader: Callable[[dict], Content], found: object) -> Content:
-    if name == "conversation" and isinstance(found, str):
-        found = {"text": found}
+    if name == "conversation":
+        found = {"text": found} if isinstance(found, str) else None
     if not isinstance(found, dict):
         raise UnreadableError(f"{name} has no known shape")
     content = reader(found)
@@ -70,14 +79,14 @@ def _read_part(name: str, reader: Callable[[dict], Content], found: object) -> C
 
 def _with_extras(content: Content, message: dict) -> Content:
     """Add what Evolution puts beside the content: a transcript, a link to the file."""
-    said = text(message.get("speechToText")).removeprefix(TRANSCRIPT_MARK)
+    spoken = said(message.get("speechToText")).removeprefix(TRANSCRIPT_MARK)
     url = text(message.get("mediaUrl"))
     media = {**content.media, "url": url} if url else content.media
-    return replace(content, text=content.text or said, media=media)
+    return replace(content, text=content.text or spoken, media=media)
 
 
 def _lines(*values: object) -> str:
-    return "\n".join(line for value in values if (line := text(value)))
+    return "\n".join(line for value in values if (line := said(value)))
 
 
 def _known(**values: object) -> dict:
@@ -94,7 +103,7 @@ def _file(found: dict) -> dict:
 
 
 def _media(kind: Kind) -> Callable[[dict], Content]:
-    return lambda found: Content(kind, text(found.get("caption")), _file(found))
+    return lambda found: Content(kind, said(found.get("caption")), _file(found))
 
 
 def _audio(found: dict) -> Content:
@@ -105,7 +114,7 @@ def _audio(found: dict) -> Content:
 def _first_of(kind: Kind, *paths: str) -> Callable[[dict], Content]:
     """A reader of contents whose text is the first of these that is not empty."""
     return lambda found: Content(
-        kind, next((said for path in paths if (said := text(dig(found, path)))), "")
+        kind, next((words for path in paths if (words := said(dig(found, path)))), "")
     )
 
 
@@ -120,8 +129,8 @@ def _location(found: dict) -> Content:
 
 def _contacts(found: dict) -> Content:
     names = [text(dig(one, "displayName")) for one in items(found.get("contacts"))]
-    said = ", ".join(name for name in names if name)
-    return Content(Kind.CONTACT, said or text(found.get("displayName")))
+    together = ", ".join(name for name in names if name)
+    return Content(Kind.CONTACT, together or text(found.get("displayName")))
 
 
 def _poll(found: dict) -> Content:
@@ -142,7 +151,7 @@ def _vote(found: dict) -> Content:
 
 def _about(kind: Kind) -> Callable[[dict], Content]:
     return lambda found: Content(
-        kind, text(found.get("text")), target=mapping(found.get("key"))
+        kind, said(found.get("text")), target=mapping(found.get("key"))
     )
 
 
@@ -152,8 +161,8 @@ def _event(found: dict) -> Content:
         starts_at = starts and datetime.fromtimestamp(starts, UTC).isoformat()
     except (ValueError, OverflowError, OSError):
         starts_at = None
-    said = _lines(found.get("name"), found.get("description"))
-    return Content(Kind.EVENT, said, _known(starts_at=starts_at))
+    words = _lines(found.get("name"), found.get("description"))
+    return Content(Kind.EVENT, words, _known(starts_at=starts_at))
 
 
 def _invite(found: dict) -> Content:

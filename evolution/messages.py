@@ -8,6 +8,7 @@ from conversations.whatsapp import (
     Address,
     Event,
     IncomingMessage,
+    Kind,
     MessageDeleted,
     MessageEdited,
     Origin,
@@ -102,13 +103,13 @@ def changed(instance: str, protocol: dict) -> list[Event]:
     Only the id of its key means the same to us as to its sender.
     """
     change = protocol.get("type")
-    if change in EDIT and not isinstance(change, bool):
+    if isinstance(change, bool) or not isinstance(change, str | int):
+        raise UnreadableError("The change of a message is of no sort")
+    if change in EDIT:
         edited = _message(protocol, "editedMessage")
         return [_edited(instance, dig(protocol, "key.id"), edited)]
-    if change in REVOKE and not isinstance(change, bool):
+    if change in REVOKE:
         return [MessageDeleted(instance, _id(dig(protocol, "key.id")))]
-    if change is None:
-        raise UnreadableError("The change of a message is of no sort")
     return []
 
 
@@ -159,7 +160,11 @@ def _contents(record: dict, message: dict) -> dict:
 
 
 def _edited(instance: str, whatsapp_id: object, message: dict) -> MessageEdited:
-    return MessageEdited(instance, _id(whatsapp_id), content.read(message).text)
+    found = content.read(message)
+    if found.kind is Kind.UNKNOWN or (found.kind is Kind.TEXT and not found.text):
+        # Taking it for an empty text would erase what was said.
+        raise UnreadableError("The edit of a message has no known shape")
+    return MessageEdited(instance, _id(whatsapp_id), found.text)
 
 
 def _key(record: dict) -> dict:

@@ -20,6 +20,13 @@ def text(value: object, limit: int | None = None) -> str:
     return storable(value)[:limit] if isinstance(value, str) else ""
 
 
+def said(value: object) -> str:
+    """A text that matters: what is no text must not pass for an empty one."""
+    if not isinstance(value, str | None):
+        raise UnreadableError("A text is no text")
+    return text(value)
+
+
 def mapping(value: object) -> dict:
     return value if isinstance(value, dict) else {}
 

@@ -3,8 +3,14 @@ from importlib import import_module
 
 import pytest
 from django.apps import apps
+from hypothesis import settings
 
 from conversations.models import AgentSettings
+
+# The same examples each time, but for `make fuzz`; no time limit on a busy machine.
+settings.register_profile("test", derandomize=True, deadline=None, database=None)
+settings.register_profile("fuzz", deadline=None, print_blob=True)
+settings.load_profile("fuzz" if os.environ.get("FUZZ") else "test")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -49,6 +49,13 @@ def test_never_cuts_inside_a_grapheme():
     assert all(set(regex.findall(r"\X", part)) == {FAMILY} for part in parts)
 
 
+def test_never_parts_a_full_stop_from_its_variation_selector():
+    sentence = "一二三。\ufe00"
+
+    assert split(sentence * 2, limit=6) == [sentence, sentence]
+    assert split("一二三四。\ufe00五", limit=5) == ["一二三四", "。\ufe00五"]
+
+
 def test_cuts_a_grapheme_that_no_message_could_hold():
     parts = split("a" + "\u0301" * 50, limit=20)
 

@@ -385,3 +385,37 @@ def test_a_damaged_body_is_read_or_refused(data):
         str(event).encode()  # no lone surrogates
         assert "\\x00" not in repr(event)
         json.dumps(getattr(event, "media", {}), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        body(message={"conversation": {"value": "hello"}}),
+        body(message={"extendedTextMessage": {"text": ["hello"]}}),
+        body(message={"imageMessage": {"caption": {"text": "hello"}}}),
+    ],
+    ids=["conversation", "extended", "caption"],
+)
+def test_what_is_no_text_does_not_pass_for_an_empty_one(found):
+    with pytest.raises(UnreadableError):
+        parse(found)
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [None, {}, {"conversation": ""}, {"somethingNewMessage": {"text": "new"}}],
+    ids=["nothing", "no content", "no text", "unknown"],
+)
+@pytest.mark.parametrize("event", ["messages.edited", "messages.update"])
+def test_an_edit_without_a_readable_text_erases_nothing(event, edited):
+    change = {"key": {"id": "M1"}, "type": "MESSAGE_EDIT", "editedMessage": edited}
+    update = {"keyId": "M1", "message": {"editedMessage": {"message": edited or {}}}}
+
+    with pytest.raises(UnreadableError):
+        parse(envelope(event, change if event == "messages.edited" else update))
+
+
+@pytest.mark.parametrize("sort", [True, {}, ["MESSAGE_EDIT"], 1.5])
+def test_a_change_whose_sort_is_no_name_is_kept(sort):
+    with pytest.raises(UnreadableError):
+        parse(envelope("messages.edited", {"key": {"id": "M1"}, "type": sort}))

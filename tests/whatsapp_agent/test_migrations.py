@@ -1,5 +1,7 @@
 """While a database is migrated, the code from before still works with it."""
 
+from operator import itemgetter
+
 import pytest
 from django.db import connection, migrations, models
 from django.db.migrations.executor import MigrationExecutor
@@ -20,7 +22,9 @@ NEVER_ADDED_TO = {"agentsettings", "instance"}
 
 
 def operations():
-    for (app, name), migration in MigrationLoader(None).disk_migrations.items():
+    for (app, name), migration in sorted(
+        MigrationLoader(None).disk_migrations.items(), key=itemgetter(0)
+    ):
         if app in APPS and not migration.initial:
             for operation in migration.operations:
                 yield f"{app}.{name}: {operation.describe()}", operation

@@ -1,8 +1,8 @@
 """An index of the words of all messages, which the database itself keeps up to date.
 
 Whoever changes the table of messages on SQLite in a way that makes Django build it anew
-drops the triggers and the indexes of what waits: such a migration ends with
-`index` of this module. The tests of the search notice when it is forgotten.
+drops the triggers: such a migration ends with `index` of this module. The tests of the
+search notice when it is forgotten.
 """
 
 from django.db import migrations

@@ -156,6 +156,17 @@ class Message(models.Model):
                 condition=Q(status__in=["queued", "sending", "unknown"]),
                 name="outbox_messages",
             ),
+            # Drafts wait for approval, failures for another try: few among millions.
+            models.Index(
+                fields=["conversation"],
+                condition=Q(status="draft"),
+                name="draft_messages",
+            ),
+            models.Index(
+                fields=["conversation"],
+                condition=Q(status="failed"),
+                name="failed_messages",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run setup test fuzz lint format bench bench-economy bench-growth bench-pages bench-pruning bench-upgrade torture vendor screenshots
+.PHONY: run setup test fuzz lint format bench bench-economy bench-growth bench-pages bench-pruning bench-scale bench-upgrade torture vendor screenshots
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
@@ -64,6 +64,9 @@ bench-growth: .venv/dev
 
 bench-pruning: .venv/dev
 	$(BIN)/python -m bench.pruning $(ARGS)
+
+bench-scale: .venv/dev
+	$(BIN)/python -m bench.scale
 
 bench-upgrade: .venv/dev
 	$(BIN)/python -m bench.upgrade $(ARGS)

@@ -24,11 +24,11 @@ def percentile(values: list[float], percent: int) -> float:
 
 def acknowledgement(system: System, standins: StandIns) -> dict[str, float]:
     """Milliseconds until a webhook is answered, while all the work is done as well."""
-    bodies = _questions(ACK_RATE * ACK_SECONDS)
+    bodies = questions(ACK_RATE * ACK_SECONDS)
     standins.reset(delay=0)
     answered = load.at_rate(system.url, SECRET, bodies, ACK_RATE)
-    _expect_answers(answered)
-    _wait_until(lambda: _is_quiet(standins))
+    expect_answers(answered)
+    wait_until(lambda: _is_quiet(standins))
     ms = [one.seconds * 1000 for one in answered]
     return {"ack_p50": percentile(ms, 50), "ack_p99": percentile(ms, 99)}
 
@@ -36,7 +36,7 @@ def acknowledgement(system: System, standins: StandIns) -> dict[str, float]:
 def intake(system: System) -> float:
     """Webhooks a second over kept connections, each with the next as soon as answered."""
     # More than can be taken in: a known id would be cheaper than a new one.
-    bodies = _questions(8_000)
+    bodies = questions(8_000)
     return load.as_fast_as_answered(
         system.url, SECRET, bodies, INTAKE_CONNECTIONS, INTAKE_SECONDS
     )
@@ -44,11 +44,11 @@ def intake(system: System) -> float:
 
 def reply_time(system: System, standins: StandIns, wait: float) -> dict[str, float]:
     """Milliseconds from a webhook to its reply's send, beyond the burst wait."""
-    bodies = _questions(REPLY_RATE * REPLY_SECONDS)
+    bodies = questions(REPLY_RATE * REPLY_SECONDS)
     standins.reset(delay=0)
     asked = load.at_rate(system.url, SECRET, bodies, REPLY_RATE)
-    _expect_answers(asked)
-    _wait_until(lambda: len(standins.sent) >= len(bodies))
+    expect_answers(asked)
+    wait_until(lambda: len(standins.sent) >= len(bodies))
     sent = dict(standins.sent)
     ms = [
         (sent[webhooks.chat_jid(chat)] - one.due_at - wait) * 1000
@@ -59,20 +59,20 @@ def reply_time(system: System, standins: StandIns, wait: float) -> dict[str, flo
 
 def slow_model(system: System, standins: StandIns, messages: int) -> float:
     """Messages answered a second, all asked at once, each in a chat of its own."""
-    bodies = _questions(messages)
+    bodies = questions(messages)
     standins.reset(delay=MODEL_SECONDS)
     started_at = time.monotonic()
-    _expect_answers(load.at_rate(system.url, SECRET, bodies, rate=1000))
-    _wait_until(lambda: len(standins.sent) >= messages)
+    expect_answers(load.at_rate(system.url, SECRET, bodies, rate=1000))
+    wait_until(lambda: len(standins.sent) >= messages)
     last = max(at for _, at in standins.sent)
     return messages / (last - started_at)
 
 
-def _questions(number: int) -> list[bytes]:
+def questions(number: int) -> list[bytes]:
     return [webhooks.question(n % len(prepare.CHATS)) for n in range(number)]
 
 
-def _expect_answers(answered: list[load.Answered]) -> None:
+def expect_answers(answered: list[load.Answered]) -> None:
     if refused := [one.status for one in answered if one.status != 200]:
         raise Unfinished(f"{len(refused)} webhooks were answered {set(refused)}")
 
@@ -84,8 +84,8 @@ def _is_quiet(standins: StandIns) -> bool:
     return len(standins.sent) == before
 
 
-def _wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
+def wait_until(is_so: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    deadline = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > deadline:
             raise Unfinished("The replies did not all come")

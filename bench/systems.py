@@ -116,6 +116,20 @@ class Workshop:
             yield System(f"http://127.0.0.1:{port}/api/webhook/evolution", processes)
 
     @contextmanager
+    def hosts(
+        self, ports: list[int], workers: int, extra: dict[str, str]
+    ) -> Iterator[list[subprocess.Popen]]:
+        """A web server on each port and so many workers, over one database."""
+        if "DATABASE_URL" not in extra:
+            _fresh(self.folder / "product.sqlite3")
+            shutil.copy(self.template, self.folder / "product.sqlite3")
+        slots = [[f"--slot=host-{number}"] for number in range(workers)]
+        commands = [web(port) for port in ports]
+        commands += [[sys.executable, "manage.py", "worker", *slot] for slot in slots]
+        with running(commands, {**self.environment, **extra}) as processes:
+            yield processes
+
+    @contextmanager
     def empty_view(self) -> Iterator[System]:
         port = free_port()
         settings = {"DJANGO_SETTINGS_MODULE": "bench.empty_settings"}

@@ -130,7 +130,8 @@ def draw_qr(request: HttpRequest, id: Key) -> HttpResponse:
     link = LinkView(get_object_or_404(Instance, pk=id), can_link=True)
     if not link.qr:
         raise HttpError(404, "There is no QR code now.")
-    return HttpResponse(link.qr, content_type="image/svg+xml")
+    headers = {"Cache-Control": "no-store"}
+    return HttpResponse(link.qr, headers=headers, content_type="image/svg+xml")
 
 
 @router.post(

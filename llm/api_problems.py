@@ -53,7 +53,8 @@ def problem(status: int, detail: str, **more: Any) -> JsonResponse:
         "detail": detail,
         **more,
     }
-    return JsonResponse(body, status=status, content_type=MEDIA_TYPE)
+    headers = {"Cache-Control": "no-store"}
+    return JsonResponse(body, status=status, headers=headers, content_type=MEDIA_TYPE)
 
 
 def answers(*codes: int) -> dict:

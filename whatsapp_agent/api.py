@@ -25,6 +25,11 @@ PROBLEM = {"$ref": f"#/components/schemas/{ProblemDetails.__name__}"}
 
 
 class AgentAPI(NinjaAPI):
+    def create_response(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = super().create_response(*args, **kwargs)
+        response["Cache-Control"] = "no-store"  # of people, and only for them
+        return response
+
     def get_openapi_schema(self, **kwargs: Any) -> OpenAPISchema:
         """As Ninja writes it, but for the media type of problems and lazy texts."""
         schema = super().get_openapi_schema(**kwargs)
@@ -69,10 +74,11 @@ api.add_router("", "llm.api.router")
 
 @api.exception_handler(HttpError)
 def say_no(request: HttpRequest, error: HttpError) -> HttpResponse:
-    response = problem(error.status_code, error.message)
     if error.status_code == 401:
+        response = problem(401, "Show a bearer token, or the session of staff.")
         response["WWW-Authenticate"] = "Bearer"
-    return response
+        return response
+    return problem(error.status_code, error.message)
 
 
 @api.exception_handler(SignInError)
@@ -89,7 +95,7 @@ def refuse(request: HttpRequest, error: SignInError) -> HttpResponse:
 
 
 @api.exception_handler(Http404)
-def not_found(request: HttpRequest, error: Http404) -> HttpResponse:
+def not_found(request: HttpRequest, error: Http404 | None = None) -> HttpResponse:
     return problem(404, "There is nothing here.")
 
 

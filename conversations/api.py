@@ -211,10 +211,7 @@ def send_by_hand(request: HttpRequest, id: Key, reply: Reply) -> Status:
 def list_messages(request: HttpRequest, given: Query[AllMessageFilters]) -> dict:
     """Of all conversations, those first that were stored last."""
     require(request, "conversations.view_message")
-    rows = _messages()
-    if given.after:
-        rows = rows.filter(pk__gt=given.after)
-    return page(rows, ["id"], given, _filters(given))
+    return page(_messages(), ["id"], given, _filters(given), given.after)
 
 
 @router.get(

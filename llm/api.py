@@ -78,7 +78,7 @@ def list_decisions(request: HttpRequest, given: Query[DecisionFilters]) -> dict:
     """Newest first."""
     require(request, "llm.view_decision")
     filters = given.dict(include={"step", "source", "outcome"})
-    return page(_found(given), ["id"], given, filters)
+    return page(_found(given), ["id"], given, filters, given.after)
 
 
 @router.get(
@@ -98,8 +98,6 @@ def _found(given: DecisionFilters) -> QuerySet[Decision]:
         rows = rows.filter(conversation=given.conversation)
     if given.message:
         rows = rows.filter(messages=given.message)
-    if given.after:
-        rows = rows.filter(pk__gt=given.after)
     return rows
 
 

@@ -32,37 +32,41 @@ class Paging(Schema):
     limit: int = Field(50, ge=1, le=200)
 
 
-def page(rows: QuerySet, keys: list[str], paging: Paging, filters: dict) -> dict:
+def page(
+    rows: QuerySet,
+    keys: list[str],
+    paging: Paging,
+    filters: dict,
+    after: int | None = None,
+) -> dict:
     """Of rows that an index holds in the order of the keys, the last of them unique."""
     rows = rows.order_by(*(f"-{key}" for key in keys))
     if paging.cursor:
-        rows = rows.filter(_beyond(keys, _read(paging.cursor, keys), "lt"))
+        rows = rows.filter(_beyond(keys, _read(paging.cursor, keys), "lt", "lt"))
+    end = Q(pk__gt=after) if after else Q()
     wanted = {name: value for name, value in filters.items() if value is not None}
     edge = None
     if wanted:
-        reach = rows.values_list(*keys)[LOOKED_AT - 1 : LOOKED_AT]
+        reach = rows.filter(end).values_list(*keys)[LOOKED_AT - 1 : LOOKED_AT]
         if edge := next(iter(reach), None):
-            rows = rows.filter(_beyond(keys, edge, "gt") | _at(keys, edge))
-        rows = rows.filter(**wanted)
-    found = list(rows[: paging.limit + 1])
+            # Instead of the other end: SQLite searches by one of the two, not the nearer.
+            end = _beyond(keys, edge, "gt", "gte")
+    found = list(rows.filter(end, **wanted)[: paging.limit + 1])
     if len(found) > paging.limit:
         found.pop()
         edge = [getattr(found[-1], key) for key in keys]
     return {"items": found, "next": _write(edge) if edge else None}
 
 
-def _beyond(keys: list[str], values: Any, side: str) -> Q:
-    first, *others = zip(keys, values, strict=True)
-    key, value = first
-    if not others:
-        return Q(**{f"{key}__{side}": value})
-    rest = _beyond([key for key, _ in others], [value for _, value in others], side)
+def _beyond(keys: list[str], values: Any, side: str, end: str) -> Q:
+    """The rows on that side of the values, told apart at the last key as `end` says."""
+    if len(keys) == 1:
+        return Q(**{f"{keys[0]}__{end}": values[0]})
+    rest = _beyond(keys[1:], values[1:], side, end)
     # The first part alone is what the index is searched by.
-    return Q(**{f"{key}__{side}e": value}) & (Q(**{f"{key}__{side}": value}) | rest)
-
-
-def _at(keys: list[str], values: Any) -> Q:
-    return Q(**dict(zip(keys, values, strict=True)))
+    return Q(**{f"{keys[0]}__{side}e": values[0]}) & (
+        Q(**{f"{keys[0]}__{side}": values[0]}) | rest
+    )
 
 
 def _write(values: Any) -> str:

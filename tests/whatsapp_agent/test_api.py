@@ -108,6 +108,12 @@ class TestPages:
         keys = make_messages(conversation, 4)
         assert walk(api, f"messages?after={keys[2]}") == keys[:2]
 
+    @pytest.mark.parametrize("reach", [1, 2, 3, 4])
+    def test_only_newer_and_filtered(self, api, conversation, monkeypatch, reach):
+        monkeypatch.setattr(api_pages, "LOOKED_AT", reach)
+        keys = make_messages(conversation, 4)
+        assert walk(api, f"messages?direction=in&after={keys[2]}") == keys[:2]
+
     @pytest.mark.parametrize(
         "cursor",
         [

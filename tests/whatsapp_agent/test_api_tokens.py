@@ -120,6 +120,10 @@ class TestAccessTokens:
         assert status(of_ana(provider)) == 403
         assert not User.objects.exists()
 
+    def test_of_somebody_who_is_not_staff_any_more(self, provider, ana):
+        User.objects.update(is_staff=False)
+        assert status(of_ana(provider)) == 403
+
     def test_of_somebody_who_was_switched_off(self, provider, ana):
         User.objects.update(is_active=False)
         assert status(of_ana(provider)) == 401
@@ -228,6 +232,11 @@ class TestOwnTokens:
     def test_end(self, boss):
         past = timezone.now() - timedelta(seconds=1)
         assert status(api_tokens.make("one", boss, "viewer", past)[1]) == 401
+
+    def test_of_somebody_who_is_not_staff_any_more(self, boss):
+        api = callers.by_token(boss, "viewer")
+        User.objects.update(is_staff=False)
+        assert api("GET", "settings").status_code == 401
 
     def test_of_somebody_who_was_switched_off(self, boss):
         api = callers.by_token(boss, "viewer")

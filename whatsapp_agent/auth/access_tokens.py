@@ -94,8 +94,8 @@ def _mapped(
 
 def _person(claims: dict) -> User:
     user = accounts.find(claims["iss"], claims["sub"])
-    if user is None:
-        raise SignInError(Reason.NO_ROLE, f"{claims['sub']} has never signed in")
+    if user is None or not user.is_staff:
+        raise SignInError(Reason.NO_ROLE, f"{claims['sub']} is not known as staff")
     return user
 
 

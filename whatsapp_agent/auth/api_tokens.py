@@ -35,7 +35,7 @@ def find(token: str) -> ApiToken:
     # Who may not sign in any more has no token either.
     is_theirs = Identity.objects.filter(user=row.user).exists()
     backend = ProviderBackend() if is_theirs else LocalBackend()
-    if not backend.user_can_authenticate(row.user):
+    if not row.user.is_staff or not backend.user_can_authenticate(row.user):
         raise SignInError(Reason.INACTIVE, f"the owner of {row}")
     return row
 

@@ -53,9 +53,9 @@ class Command(BaseCommand):
         self.stdout.write(self.style.SUCCESS(f"{name} is revoked."))
 
     def _person(self, name: str | None) -> User:
-        people = User.objects.filter(is_active=True)
+        people = User.objects.filter(is_active=True, is_staff=True)
         wanted = {"username": name} if name else {"is_superuser": True}
         person = people.filter(**wanted).order_by("pk").first()
         if person is None:
-            raise CommandError("There is no such person: name one with --user.")
+            raise CommandError("There is no such member of staff: name one with --user.")
         return person

@@ -57,5 +57,7 @@ class Command(BaseCommand):
         wanted = {"username": name} if name else {"is_superuser": True}
         person = people.filter(**wanted).order_by("pk").first()
         if person is None:
-            raise CommandError("There is no such member of staff: name one with --user.")
+            raise CommandError(
+                "There is no such member of staff: name one with --user."
+            )
         return person

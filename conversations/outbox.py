@@ -54,9 +54,10 @@ def put(
     parts: list[str],
     quoted: Message | None = None,
     **fields,
-) -> None:
+) -> list[Message]:
     """Store the parts of one text, to be sent in this order. The first one quotes."""
     moment = timezone.now()
+    stored = []
     for part, text in enumerate(parts, 1):
         message = Message(
             conversation=conversation,
@@ -69,6 +70,8 @@ def put(
             **fields,
         )
         hot.insert(message)
+        stored.append(message)
+    return stored
 
 
 # An unknown outcome: ask the bridge's record

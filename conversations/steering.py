@@ -19,17 +19,22 @@ class NotPossible(Exception):
 
 
 @transaction.atomic
-def reply(conversation: Conversation, text: str, staff: AbstractBaseUser) -> None:
+def reply(
+    conversation: Conversation, text: str, staff: AbstractBaseUser
+) -> list[Message]:
     """Send a text by hand, and stand back."""
     parts = split(text)
     if not parts:
         raise NotPossible("There is nothing to send.")
     conversation = _lock(conversation)
-    outbox.put(conversation, parts, author="staff", status=Status.QUEUED, staff=staff)
+    stored = outbox.put(
+        conversation, parts, author="staff", status=Status.QUEUED, staff=staff
+    )
     fields = intake.take_over(conversation, timezone.now())
     fields += mailbox.make_due(conversation, timezone.now())
     if fields:
         conversation.save(update_fields=fields)
+    return stored
 
 
 @transaction.atomic

@@ -20,3 +20,24 @@ class Identity(models.Model):
 
     def __str__(self) -> str:
         return f"{self.issuer} {self.sub}"
+
+
+class ApiToken(models.Model):
+    """Lets a program call the API in somebody's name. Only its digest is kept."""
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    user = models.ForeignKey(
+        User, models.CASCADE, related_name="api_tokens", verbose_name=_("person")
+    )
+    role = models.CharField(_("role"), max_length=150)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(_("made"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name

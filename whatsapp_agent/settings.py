@@ -284,6 +284,13 @@ OIDC_ROLES = {
     for role in ("viewer", "operator", "admin")
 }
 OIDC_SUPERUSER_GROUPS = env.strings("OIDC_SUPERUSER_GROUPS")
+# The app clients whose access tokens may call the API, and the scopes that hold a role.
+OIDC_API_CLIENTS = env.strings("OIDC_API_CLIENTS")
+OIDC_API_AUDIENCE = env.string("OIDC_API_AUDIENCE")
+OIDC_SCOPE_ROLES = {
+    role: env.strings(f"OIDC_{role.upper()}_SCOPES", f"whatsapp-agent/{role}")
+    for role in OIDC_ROLES
+}
 
 # Ten failures from one address, by either way, and it waits.
 AXES_FAILURE_LIMIT = 10

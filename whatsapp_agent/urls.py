@@ -1,13 +1,15 @@
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
+from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 
-from whatsapp_agent.api import api
+from whatsapp_agent.api import api, not_found
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("dashboard", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/", api.urls),
+    re_path("^api/", csrf_exempt(not_found)),
     path("oidc/", include("whatsapp_agent.auth.urls")),
 ]

@@ -33,11 +33,13 @@ def admit(person: Person) -> User:
     return user
 
 
+def find(issuer: str, sub: str) -> User | None:
+    return User.objects.filter(identity__issuer=issuer, identity__sub=sub).first()
+
+
 @transaction.atomic
 def _account(person: Person) -> User | None:
-    user = User.objects.filter(
-        identity__issuer=person.issuer, identity__sub=person.sub
-    ).first()
+    user = find(person.issuer, person.sub)
     if user is None:
         if not _is_superuser(person) and not _roles(person):
             return None  # no account for everybody whom the provider knows

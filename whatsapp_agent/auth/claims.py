@@ -67,7 +67,7 @@ def read(claims: dict) -> Person:
         email=email.strip(),
         first_name=_text(claims.get("given_name") or claims.get("name")),
         last_name=_text(claims.get("family_name")),
-        groups=_groups(find(claims, settings.OIDC_GROUPS_CLAIM)),
+        groups=groups(find(claims, settings.OIDC_GROUPS_CLAIM)),
     )
 
 
@@ -90,7 +90,7 @@ def _text(value: Any) -> str:
     return value.strip()[:150] if isinstance(value, str) else ""
 
 
-def _groups(value: Any) -> frozenset[str]:
+def groups(value: Any) -> frozenset[str]:
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list):

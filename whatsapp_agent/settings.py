@@ -160,6 +160,8 @@ LEASE_SECONDS = env.number("LEASE_SECONDS", 30)
 # Where the worker keeps the locks that prove which of its processes are alive.
 RUN_DIR = Path(env.string("RUN_DIR", str(BASE_DIR / "run")))
 
+BACKUP_DIR = Path(env.string("BACKUP_DIR", str(BASE_DIR / "backups")))
+
 # WhatsApp through Evolution API, or through the sandbox where none is configured.
 WHATSAPP_PROVIDERS = {"evolution": "evolution.provider"}
 EVOLUTION_URL = env.secret("EVOLUTION_URL", "evolution-api", "url").rstrip("/")

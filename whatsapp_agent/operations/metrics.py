@@ -24,6 +24,7 @@ from prometheus_client.core import (
 from conversations.models import Conversation, Message, Worker
 from evolution.models import Instance, MissedSearch, RefusedWebhook, UnreadableEvent
 from llm.models import Decision
+from whatsapp_agent.home.attention import UNSETTLED
 from whatsapp_agent.home.bounds import MOST, count
 from whatsapp_agent.operations.trust import is_trusted
 
@@ -90,7 +91,7 @@ def _waiting() -> Iterator[Metric]:
         f"{PREFIX}outbox", "Outbound messages that are not settled.", labels=["status"]
     )
     # All three in one look: that is how the index has them.
-    unsettled = Message.objects.filter(status__in=Message.UNSETTLED)
+    unsettled = Message.objects.extra(where=[UNSETTLED])
     found = Tally(unsettled.values_list("status", flat=True)[:MOST])
     for status in Message.UNSETTLED:
         outbox.add_metric([status.value], found[status.value])

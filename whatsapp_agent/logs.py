@@ -36,6 +36,19 @@ def secrets() -> set[str]:
     return {secret for secret in found if len(secret) >= SHORTEST}
 
 
+class ToldElsewhere(logging.Filter):
+    """Strangers and probes must not fill the log.
+
+    Refused webhooks are logged once a second, and a probe gets its answer.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        path = getattr(getattr(record, "request", None), "path", "")
+        status = getattr(record, "status_code", 0)
+        is_refusal = status in (401, 429) and path.startswith("/api/webhook/")
+        return not is_refusal and path not in ("/readyz", "/metrics")
+
+
 class SafeFormatter(logging.Formatter):
     """Nothing is to log a secret; should something do so after all, it is hidden."""
 

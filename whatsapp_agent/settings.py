@@ -340,7 +340,10 @@ if LOG_FORMAT not in {"text", "json"}:
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"about": {"()": "conversations.logs.About"}},
+    "filters": {
+        "about": {"()": "conversations.logs.About"},
+        "told": {"()": "whatsapp_agent.logs.ToldElsewhere"},
+    },
     "formatters": {
         "text": {"()": "whatsapp_agent.logs.TextFormatter"},
         "json": {"()": "whatsapp_agent.logs.JSONFormatter"},
@@ -353,5 +356,8 @@ LOGGING = {
         }
     },
     "root": {"handlers": ["stderr"], "level": env.string("LOG_LEVEL", "INFO")},
-    "loggers": {"django-q": {"level": Q_CLUSTER["log_level"]}},
+    "loggers": {
+        "django-q": {"level": Q_CLUSTER["log_level"]},
+        "django.request": {"filters": ["told"]},
+    },
 }

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.utils import timezone
 from django.utils.http import http_date
 
-from conversations.models import Worker
+from conversations.models import Pruning, Worker
 from evolution import client, instances
 from evolution.models import Instance
 from tests.factories import make_settings
@@ -213,6 +213,15 @@ def test_an_old_backup_is_found(settings):
 
     found = wrong(only_here=True)["There is a fresh backup"]
     assert found == "The last backup is 5 days old."
+
+
+def test_data_that_is_not_pruned_any_more_is_found():
+    Pruning.objects.create(
+        kind="prompts", finished_at=timezone.now() - timedelta(days=4)
+    )
+
+    found = wrong(only_here=True)["Old data is deleted as Settings say"]
+    assert found.startswith("prompts was last pruned")
 
 
 def test_an_open_env_file_is_found(settings, tmp_path: Path):

@@ -39,6 +39,7 @@ HERE: list[Look] = [
     ("The worker's folder is writable", machine.run_folder),
     ("The static files are collected", machine.static_files),
     ("There is a fresh backup", machine.backups),
+    ("Old data is deleted as Settings say", machine.retention),
     ("E-mails can leave", machine.emails),
     ("People reach it safely", machine.address),
 ]

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from conversations.models import Pruning
 from whatsapp_agent.operations import backup
 
 Found = Iterator[tuple[str, str, str]]
@@ -81,6 +82,16 @@ def backups() -> Found:
     age = timezone.now().timestamp() - copies[-1].stat().st_mtime
     if age > STALE_AFTER.total_seconds():
         yield "warn", f"The last backup is {age / 86_400:.0f} days old.", remedy
+
+
+def retention() -> Found:
+    stale = Pruning.objects.filter(finished_at__lt=timezone.now() - STALE_AFTER)
+    if latest := stale.order_by("finished_at").first():
+        yield (
+            "warn",
+            f"{latest} was last pruned at {latest.finished_at.isoformat()}.",
+            "The worker prunes every day; see its log, and try `manage.py prune`.",
+        )
 
 
 def emails() -> Found:

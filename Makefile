@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run setup test fuzz lint format bench bench-economy bench-growth bench-pages bench-pruning bench-scale bench-upgrade torture vendor screenshots
+.PHONY: run setup test fuzz lint format audit bench bench-economy bench-growth bench-pages bench-pruning bench-scale bench-upgrade torture vendor screenshots
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
@@ -52,6 +52,11 @@ format: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	git ls-files -z '*.html' | xargs -0 -r $(BIN)/djade --target-version 5.2
+
+# Asks pypi.org for known vulnerabilities, hence no part of `make lint`.
+audit: .venv/run
+	$(PIP) pip-audit==2.10.1
+	$(BIN)/pip-audit --requirement requirements.txt --disable-pip --no-deps
 
 bench: .venv/bench
 	$(BIN)/python -m bench

@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from conversations import gates, hot, whatsapp
+from conversations.logs import about
 from conversations.mailbox import Lease, LeaseLost, fence, now
 from conversations.models import AgentSettings, Conversation, Message, Mode
 from conversations.whatsapp import BridgeError, Quote
@@ -39,7 +40,9 @@ def flush(lease: Lease) -> datetime | None:
         message = hot.messages("id = %s", pk)[0]
         message.conversation = hot.conversation(lease.conversation_id)
         step = _deliver if message.status == Status.QUEUED else _reconcile
-        if until := step(lease, message):
+        with about(reply=message.pk, message=_asked_ids(message)):
+            until = step(lease, message)
+        if until:
             return until
     return None
 
@@ -47,6 +50,19 @@ def flush(lease: Lease) -> datetime | None:
 _UNSETTLED = """
     SELECT id FROM conversations_message WHERE conversation_id = %s
     AND status IN ('queued', 'sending', 'unknown') ORDER BY id LIMIT 1"""
+
+
+def _asked_ids(message: Message) -> str:
+    """The keys of the messages that it answers, for the log."""
+    if not message.decision_id:
+        return ""
+    sql = (
+        "SELECT message_id AS id FROM llm_decision_messages"
+        " WHERE decision_id = %s ORDER BY message_id"
+    )
+    return ",".join(
+        str(one.pk) for one in hot.select(Message, sql, message.decision_id)
+    )
 
 
 def put(
@@ -212,6 +228,8 @@ def _send(message: Message, message_id: str) -> datetime | None:
             # Its echo may be coming in at this moment: one of the two waits here.
             Conversation.objects.select_for_update().filter(pk=conversation.pk).first()
         confirm(message, sent_id)
+    with about(whatsapp_id=sent_id, decision=message.decision_id):
+        logger.info("Sent")
     return None
 
 

@@ -4,14 +4,17 @@ No model is asked and nothing is sent while a transaction is open.
 """
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Model
 from django.utils import timezone
 
 from conversations import bursts, gates, hot, ledger, outbox, whatsapp
 from conversations.context import Context
+from conversations.logs import about
 from conversations.mailbox import (
     GUILTY_AFTER,
     SUSPECT_AFTER,
@@ -47,7 +50,7 @@ def work(conversation_id: int, owner: str) -> None:
     lease = claim(conversation_id, owner)
     if lease is None:
         return
-    with holding(lease):
+    with about(conversation=conversation_id), holding(lease):
         try:
             _work(lease)
         except LeaseLost:
@@ -117,7 +120,12 @@ def _judge_next(lease: Lease) -> datetime | None:
     burst = bursts.first_over(pending, context.wait_for, agent.longest_wait)
     if burst.over_at > timezone.now():
         return burst.over_at
-    return Turn(lease, agent, conversation, burst.messages, context).take()
+    with about(message=_ids(burst.messages)):
+        return Turn(lease, agent, conversation, burst.messages, context).take()
+
+
+def _ids(rows: Iterable[Model]) -> str:
+    return ",".join(str(row.pk) for row in rows)
 
 
 _SETTLE = """
@@ -297,11 +305,13 @@ class Turn:
         with transaction.atomic():
             fence(self.lease)
             ledger.store(self.burst, decisions)
+        _log("Failed; tried again at %s", until, *decisions)
         return until
 
     def _settle(self, outcome: str, reason: str, *decisions: Decision) -> None:
         with transaction.atomic():
             self._decide(outcome, reason, decisions)
+        _log("Outcome %s", outcome, *decisions)
 
     def _decide(
         self, outcome: str, reason: str, decisions: tuple[Decision, ...]
@@ -328,8 +338,14 @@ class Turn:
                 decision=written,
                 quoted=self._quoted,
             )
+        _log("Outcome %s", outcome, *decisions, written)
 
     @property
     def _quoted(self) -> Message | None:
         is_quoted = self.conversation.is_group and self.agent.quote_in_groups
         return self.burst[-1] if is_quoted else None
+
+
+def _log(event: str, value: object, *decisions: Decision) -> None:
+    with about(decision=_ids(decisions)):
+        logger.info(event, value)

@@ -38,7 +38,7 @@ class Problem(Schema):
 
 @router.post(
     "/webhook/evolution",
-    response={200: Received, 401: Problem, 413: Problem, 503: Problem},
+    response={200: Received, 401: Problem, 413: Problem, 429: Problem, 503: Problem},
     url_name="webhook",
 )
 @router.post("/webhook/evolution/", include_in_schema=False)
@@ -46,6 +46,8 @@ def receive_webhook(request: HttpRequest) -> JsonResponse:
     """Store what Evolution reports and answer at once; the worker does the rest."""
     if not authenticate(request):
         refusals.remember(RefusedWebhook.Reason.SECRET, request)
+        if refusals.is_flood(request):
+            return _try_again("Too many with a wrong secret.", 429, after=60)
         return _problem(401, "Wrong or missing secret.")
     try:
         raw = _read_body(request)
@@ -111,7 +113,7 @@ def _problem(status: int, detail: str) -> JsonResponse:
     return JsonResponse({"detail": detail}, status=status)
 
 
-def _try_again(detail: str) -> JsonResponse:
-    response = _problem(503, detail)
-    response["Retry-After"] = "5"
+def _try_again(detail: str, status: int = 503, after: int = 5) -> JsonResponse:
+    response = _problem(status, detail)
+    response["Retry-After"] = str(after)
     return response

@@ -5,6 +5,8 @@ import logging
 import re
 import threading
 import time
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -166,6 +168,20 @@ def version() -> str:
     known = text(dig(answer, "version"))
     _version[settings.EVOLUTION_URL] = time.monotonic(), known
     return known
+
+
+def clock() -> datetime | None:
+    """What time it is there, to the second; None where it does not say."""
+    try:
+        with _session().get(
+            settings.EVOLUTION_URL,
+            timeout=CONNECT_TIMEOUT,
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            return parsedate_to_datetime(response.headers["Date"])
+    except (requests.RequestException, KeyError, ValueError):
+        return None
 
 
 def is_at_least(*wanted: int) -> bool:

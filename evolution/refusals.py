@@ -18,10 +18,28 @@ logger = logging.getLogger(__name__)
 WRITE_SECONDS = 1
 MOST_SOURCES = 20
 MANY = "many others"
+# Addresses that are remembered; further ones are counted together.
+MOST_ROWS = 1_000
+# Wrong secrets of one address; who sends more is told to come later.
+MOST_A_MINUTE = 60
 
 _waiting: Counter[tuple[str, str]] = Counter()
 _written_at = float("-inf")
+_wrong: Counter[str] = Counter()
+_minute = 0
 _guard = Lock()
+
+
+def is_flood(request: HttpRequest) -> bool:
+    """Count a wrong secret, and say whether its sender has sent too many."""
+    global _minute
+    address, minute = source(request), int(time.monotonic() // 60)
+    with _guard:
+        if minute != _minute or len(_wrong) > MOST_ROWS:
+            _minute = minute
+            _wrong.clear()
+        _wrong[address] += 1
+        return _wrong[address] > MOST_A_MINUTE
 
 
 def remember(reason: RefusedWebhook.Reason, request: HttpRequest) -> None:
@@ -69,6 +87,9 @@ def _put_back(due: dict) -> None:
 
 def _write(reason: RefusedWebhook.Reason, address: str, count: int) -> None:
     now = timezone.now()
+    is_known = RefusedWebhook.objects.filter(reason=reason, source=address).exists()
+    if not is_known and RefusedWebhook.objects.count() >= MOST_ROWS:
+        address = MANY
     row, created = RefusedWebhook.objects.get_or_create(
         reason=reason, source=address, defaults={"count": count}
     )

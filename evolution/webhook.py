@@ -13,6 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from conversations import intake, together
+from conversations.logs import about
 from conversations.models import Message
 from conversations.whatsapp import Event
 from evolution import states
@@ -70,7 +71,9 @@ def take_in(instance: str, record: dict, then: Callable[[list[Message]], None]) 
     try:
         parsed = parse(body)
         with transaction.atomic():
-            then(intake.receive(parsed.about_conversations))
+            stored = intake.receive(parsed.about_conversations)
+            then(stored)
+        _log(stored)
     except PASSING:
         raise
     except Exception as error:
@@ -113,12 +116,13 @@ def _store(parsed: Parsed) -> None:
     if is_seen and not (about_conversations or about_instances or parsed.failures):
         return
     *early, last = _batches(about_conversations)
+    stored: list[Message] = []
     for batch in early:
-        together.store(partial(intake.receive, batch))
+        together.store(partial(_receive, batch, stored))
 
     def store() -> None:
         if last:
-            intake.receive(last)
+            _receive(last, stored)
         for failure in parsed.failures:
             _keep_record(failure)
         # The instance comes last: all its conversations would wait for its row.
@@ -128,6 +132,21 @@ def _store(parsed: Parsed) -> None:
             states.mark_seen(parsed.instance)
 
     together.store(store)
+    _log(stored)
+
+
+def _receive(events: list[Event], stored: list[Message]) -> None:
+    stored += intake.receive(events)
+
+
+def _log(stored: list[Message]) -> None:
+    for message in stored:
+        with about(
+            conversation=message.conversation_id,
+            message=message.pk,
+            whatsapp_id=message.whatsapp_id,
+        ):
+            logger.info("Stored, %s", message.outcome or message.status or "pending")
 
 
 def _batches(events: list[Event]) -> list[list[Event]]:

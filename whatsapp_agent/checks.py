@@ -1,5 +1,6 @@
 import stat
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 from whatsapp_agent import env
@@ -11,6 +12,7 @@ SERVICES = ["django", "evolution-api", "oidc", "openai", "anthropic", "brightwra
 def check_secret_files(app_configs, **kwargs) -> list[CheckMessage]:
     """A secret that everybody on the machine can read is none."""
     files = [path for service in SERVICES if (path := env.secret_file(service))]
+    files.append(settings.BASE_DIR / ".env")
     return [
         Error(
             f"{path} can be read by everybody.",

@@ -93,6 +93,7 @@ class FailureAdmin(TaskAdmin):
         tasks = list(queryset.defer(None))
         for task in tasks:
             async_task(task.func, *(task.args or ()), **(task.kwargs or {}))
+            self.log_change(request, task, "Tried again")
         Task.objects.filter(pk__in=[task.pk for task in tasks]).delete()
         done = ngettext("Queued again: %d task.", "Queued again: %d tasks.", len(tasks))
         self.message_user(request, done % len(tasks), messages.SUCCESS)

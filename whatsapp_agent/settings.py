@@ -35,6 +35,8 @@ CSRF_TRUSTED_ORIGINS = [SITE_URL]
 SECURE = _site.scheme == "https"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SECURE_SSL_REDIRECT = SECURE and env.boolean("SSL_REDIRECT", True)
+# Asked on this machine, over http.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 if env.boolean("BEHIND_PROXY"):
@@ -157,6 +159,8 @@ Q_CLUSTER = {
 LEASE_SECONDS = env.number("LEASE_SECONDS", 30)
 # Where the worker keeps the locks that prove which of its processes are alive.
 RUN_DIR = Path(env.string("RUN_DIR", str(BASE_DIR / "run")))
+
+BACKUP_DIR = Path(env.string("BACKUP_DIR", str(BASE_DIR / "backups")))
 
 # WhatsApp through Evolution API, or through the sandbox where none is configured.
 WHATSAPP_PROVIDERS = {"evolution": "evolution.provider"}
@@ -334,13 +338,33 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 
+# Who may read /metrics and the reasons in /readyz; without it, this machine.
+METRICS_TOKEN = env.string("METRICS_TOKEN")
+
+LOG_FORMAT = env.string("LOG_FORMAT", "text")
+if LOG_FORMAT not in {"text", "json"}:
+    raise ImproperlyConfigured("LOG_FORMAT must be text or json.")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
+    "filters": {
+        "about": {"()": "conversations.logs.About"},
+        "told": {"()": "whatsapp_agent.logs.ToldElsewhere"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "text": {"()": "whatsapp_agent.logs.TextFormatter"},
+        "json": {"()": "whatsapp_agent.logs.JSONFormatter"},
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": LOG_FORMAT,
+            "filters": ["about"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": env.string("LOG_LEVEL", "INFO")},
-    "loggers": {"django-q": {"level": Q_CLUSTER["log_level"]}},
+    "loggers": {
+        "django-q": {"level": Q_CLUSTER["log_level"]},
+        "django.request": {"filters": ["told"]},
+    },
 }

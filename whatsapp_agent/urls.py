@@ -4,6 +4,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 
 from whatsapp_agent.api import api, not_found
+from whatsapp_agent.operations.health import live, ready
+from whatsapp_agent.operations.metrics import metrics
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -12,4 +14,7 @@ urlpatterns = [
     path("api/", api.urls),
     re_path("^api/", csrf_exempt(not_found)),
     path("oidc/", include("whatsapp_agent.auth.urls")),
+    path("healthz", live),
+    path("readyz", ready),
+    path("metrics", metrics),
 ]

@@ -87,6 +87,7 @@ class UnreadableEventAdmin(RecordAdmin):
                 )
             else:
                 replayed += 1
+                self.log_change(request, event, "Replayed")
         if replayed:
             self.message_user(request, _("Replayed: %d.") % replayed, messages.SUCCESS)
 

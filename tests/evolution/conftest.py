@@ -15,6 +15,7 @@ def _nothing_remembered(monkeypatch):
     for name in ("_states", "_addresses", "_seen"):
         monkeypatch.setattr(states, name, {})
     monkeypatch.setattr(refusals, "_waiting", type(refusals._waiting)())
+    monkeypatch.setattr(refusals, "_wrong", type(refusals._wrong)())
     monkeypatch.setattr(refusals, "_written_at", float("-inf"))
 
 

@@ -477,10 +477,33 @@ def test_a_long_history_does_not_hold_everybody_up(deliver, monkeypatch):
     sizes = []
     receive = intake.receive
     monkeypatch.setattr(
-        intake, "receive", lambda events: (sizes.append(len(events)), receive(events))
+        intake, "receive", lambda events: sizes.append(len(events)) or receive(events)
     )
 
     deliver({**recorded.load(TEXT), "event": "messages.set", "data": records})
 
     assert sizes == [2, 2, 1]
     assert Message.objects.filter(outcome="too_old").count() == 5
+
+
+def test_whoever_sends_many_wrong_secrets_is_told_to_come_later(deliver, monkeypatch):
+    monkeypatch.setattr(refusals, "MOST_A_MINUTE", 3)
+    wrong = {"X-Webhook-Secret": "wrong"}
+
+    answers = [deliver(recorded.load(TEXT), wrong) for _ in range(4)]
+
+    assert [one.status_code for one in answers] == [401, 401, 401, 429]
+    assert answers[-1]["Retry-After"] == "60"
+    # Evolution itself comes through, even from the same address.
+    assert deliver(recorded.load(TEXT)).status_code == 200
+
+
+def test_only_so_many_addresses_are_remembered(deliver, monkeypatch):
+    monkeypatch.setattr(refusals, "MOST_ROWS", 2)
+    monkeypatch.setattr(refusals, "WRITE_SECONDS", 0)
+
+    for number in range(5):
+        refusals._write(RefusedWebhook.Reason.SECRET, f"203.0.113.{number}", 1)
+
+    assert RefusedWebhook.objects.count() == 3
+    assert RefusedWebhook.objects.get(source=refusals.MANY).count == 3

@@ -12,7 +12,7 @@ from conversations.models import AgentSettings, Conversation, Mode
 from evolution import provider
 from evolution.models import Instance, RefusedWebhook
 from llm.models import Decision
-from whatsapp_agent.home import checks, database
+from whatsapp_agent.home import checks, connection, database, health
 from whatsapp_agent.home.health import ModelHealth, WorkerHealth
 
 State = Instance.State
@@ -50,6 +50,16 @@ class Facts:
     worker: WorkerHealth
     models: ModelHealth
     instances: list[Instance]
+
+
+def everything() -> list[Line]:
+    """The whole list, as it is without regard to a person."""
+    agent = AgentSettings.load()
+    return list(
+        _lines(
+            Facts(agent, health.worker(), health.models(agent), connection.instances())
+        )
+    )
 
 
 def lines(facts: Facts, user: User) -> list[Line]:

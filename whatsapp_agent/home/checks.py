@@ -45,16 +45,18 @@ def is_remembered(fact: str) -> bool:
 
 
 def ask_models(user: User) -> str:
-    """Ask the model of each step for a word; the same one only once."""
-    agent, asked = AgentSettings.load(), set()
-    for step in Decision.Step:
-        fact = model_fact(agent, step)
-        if fact in asked or is_offline(agent, step):
-            continue
-        asked.add(fact)
-        _ask_model(agent, step)
-        _remember(user, agent, fact)
+    agent, asked = AgentSettings.load(), False
+    for step in distinct_models(agent):
+        ask_model(agent, step)
+        _remember(user, agent, model_fact(agent, step))
+        asked = True
     return _("The model answered.") if asked else _("Scripted answers need no model.")
+
+
+def distinct_models(agent: AgentSettings) -> list[Decision.Step]:
+    """Steps whose models are to be asked; the same model only once."""
+    online = [step for step in Decision.Step if not is_offline(agent, step)]
+    return list({model_fact(agent, step): step for step in reversed(online)}.values())
 
 
 def is_offline(agent: AgentSettings, step: Decision.Step) -> bool:
@@ -82,10 +84,14 @@ def register_webhooks(user: User) -> str:
             instances.register_webhook(name)
     except BridgeError as error:
         raise CheckFailed(str(error)) from error
+    _remember(
+        user, AgentSettings.load(), f"Registered webhooks: {settings.WEBHOOK_URL}"
+    )
     return _("Webhooks come to %(url)s.") % {"url": settings.WEBHOOK_URL}
 
 
-def _ask_model(agent: AgentSettings, step: Decision.Step) -> None:
+def ask_model(agent: AgentSettings, step: Decision.Step) -> None:
+    """Ask the model of a step for a word, or raise CheckFailed."""
     model = replace(ledger.model(agent, step), timeout=TIMEOUT)
     request = Request(
         purpose=step.value,

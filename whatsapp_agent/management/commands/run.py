@@ -32,7 +32,9 @@ class Command(BaseCommand):
         page = "sandbox_phone" if settings.SANDBOX else "index"
         lines = ["", f"  {settings.SITE_URL}{reverse(f'admin:{page}')}"]
         if password := env.string("ADMIN_PASSWORD"):
-            lines.append(f"  sign in as admin, password {password} (see .env)")
+            # What is no terminal may be a log, where no secret belongs.
+            shown = f"{password} (see .env)" if self.stdout.isatty() else "as in .env"
+            lines.append(f"  sign in as admin, password {shown}")
         self.stdout.write("\n".join([*lines, ""]))
         self.stdout.flush()
 

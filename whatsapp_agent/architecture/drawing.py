@@ -148,11 +148,13 @@ def _place(layout: Layout, part: Part) -> PlacedPart:
         middle=middle,
         dot=middle + width // 2 - 14,
         lines=[
-            (kind, first + number * LINE, _short(text, layout.letters, kind))
+            (kind, first + number * LINE, _short(text, kind, layout))
             for number, (kind, text) in enumerate(texts)
         ],
     )
 
 
-def _short(text: str, letters: int, kind: str) -> str:
-    return Truncator(text).chars(letters - 6 if kind == "name" else letters)
+def _short(text: str, kind: str, layout: Layout) -> str:
+    """What fits into a box; the page has the whole of it in words."""
+    more = {"title": 4, "name": -6}.get(kind, 0)
+    return Truncator(text).chars(layout.letters + more)

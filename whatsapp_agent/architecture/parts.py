@@ -178,7 +178,7 @@ def _worker(worker: WorkerHealth) -> Part:
         _("Worker"),
         _("Running") if worker.is_alive else _("Not running"),
         (
-            _("%(processes)d processes of %(threads)d threads")
+            _("%(processes)d × %(threads)d threads")
             % {
                 "processes": settings.WORKER_PROCESSES,
                 "threads": settings.WORKER_THREADS,
@@ -194,11 +194,15 @@ def _worker(worker: WorkerHealth) -> Part:
 def _step(number: int, step: StepHealth) -> Part:
     url = settings.LLM_PROVIDERS[step.provider].get("url", "")
     titles = (_("Step 1: is a reply wanted?"), _("Step 2: the reply"))
+    provider = step.provider_label.partition(" (")[0]
     return Part(
         step.step,
         titles[number - 1],
-        step.model or step.provider_label,
-        (step.missing or (_host(url) if url else _("no network")),),
+        step.model or provider,
+        (
+            provider if step.model else "",
+            step.missing or (_host(url) if url else _("no network")),
+        ),
         state=step.state,
         is_ours=not url,
         permission="llm.view_decision",

@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from evolution.sandbox import phone
 from llm.admin_live import live_part
 from whatsapp_agent import more
+from whatsapp_agent.architecture import views as architecture
 from whatsapp_agent.auth.views import sign_out_address
 from whatsapp_agent.home import views as home
 from whatsapp_agent.home.connection import connection
@@ -27,6 +28,7 @@ class AgentAdminSite(admin.AdminSite):
             path("more/", self.admin_view(self.more), name="more"),
             path("status/", self.admin_view(self.status), name="status"),
             *home.urls(self),
+            *architecture.urls(self),
         ]
         own += phone.urls(self) if settings.SANDBOX else []
         return [*own, *super().get_urls()]

@@ -10,6 +10,7 @@ from whatsapp_agent.operations.metrics import metrics
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("dashboard", RedirectView.as_view(pattern_name="admin:index")),
+    path("architecture", RedirectView.as_view(pattern_name="admin:architecture")),
     path("admin/", admin.site.urls),
     path("api/", api.urls),
     re_path("^api/", csrf_exempt(not_found)),

@@ -16,6 +16,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 OWN = [
     "/admin/",
     "/admin/conversations/conversation/?q=saturday",
+    "/admin/architecture/",
     "/admin/password_change/",
     "/admin/evolution/instance/add/",
     "/admin/auth/user/add/",

@@ -95,6 +95,8 @@ OTHERS = {
     "view_on_site": (VIEWER, VIEWER),
     "app_list": (VIEWER, VIEWER),
     "<url>": (VIEWER, VIEWER),
+    "architecture": (VIEWER, VIEWER),
+    "architecture_live": (VIEWER, VIEWER),
     "more": (VIEWER, VIEWER),
     "status": (VIEWER, VIEWER),
     "auth_user_password_change": (ADMIN, ADMIN),

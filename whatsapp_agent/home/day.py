@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import CharField, Count, F, Func, Max, Min, Q
+from django.db.models import CharField, Count, F, Func, Max, Min, Q, QuerySet
 from django.utils import timezone
 
 from conversations.models import Message
@@ -82,10 +82,15 @@ def day() -> Day:
 def _by_hour(since: datetime) -> Iterable[dict]:
     counts = {name: Count("pk", which) for name, which in COUNTED.items()}
     newest = {f"{name}_newest": Max("pk", filter=COUNTED[name]) for name in LOCATED}
+    hours = recent(since).values(hour=Hour("sent_at"))
+    return hours.annotate(**counts, **newest)
+
+
+def recent(since: datetime) -> QuerySet[Message]:
+    """The messages sent since then, without an order."""
     if (first := _first_since(since)) is None:
-        return []
-    recent = Message.objects.filter(pk__gte=first, sent_at__gte=since)
-    return recent.order_by().values(hour=Hour("sent_at")).annotate(**counts, **newest)
+        return Message.objects.none()
+    return Message.objects.filter(pk__gte=first, sent_at__gte=since).order_by()
 
 
 def _first_since(since: datetime) -> int | None:

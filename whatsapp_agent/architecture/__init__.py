@@ -1,0 +1,1 @@
+"""The living picture of this installation: what it is made of, and what flows."""

@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run setup test fuzz lint format audit bench bench-economy bench-growth bench-pages bench-pruning bench-scale bench-upgrade torture vendor screenshots
+.PHONY: run setup test fuzz lint format audit bench bench-economy bench-growth bench-pages bench-pruning bench-scale bench-upgrade torture torture-full vendor screenshots
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
@@ -80,7 +80,11 @@ bench-economy: .venv/dev
 	$(BIN)/python -m bench.economy
 
 torture: .venv/dev
-	$(BIN)/python -m bench.torture
+	$(BIN)/python -m bench.torture $(ARGS)
+
+# 10,000 messages, and timeouts as in production.
+torture-full: .venv/dev
+	$(BIN)/python -m bench.torture --control none --messages 10000 --conversations 500 --send-timeout 70 --seconds-between-kills 3 6 $(ARGS)
 
 screenshots: .venv/dev
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)

@@ -167,9 +167,9 @@ def _trivial(burst: list[Message]) -> Silence:
 
 def _unprompted_budget(agent: AgentSettings, spent: Spent) -> Silence:
     now = timezone.now()
-    if spent.unprompted and now - max(spent.unprompted) < timedelta(
-        minutes=agent.unprompted_gap
-    ):
+    gap = timedelta(minutes=agent.unprompted_gap)
+    # What is dated later than now was said before the clock was set back.
+    if any(timedelta() <= now - at < gap for at in spent.unprompted):
         return (
             Outcome.OVER_BUDGET,
             f"It spoke unprompted less than {agent.unprompted_gap:g} min ago",

@@ -8,12 +8,16 @@ without looking, and a stock qcluster.
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import django
+
+from bench.torture import hosts
 
 # What each control has to show.
 EXPECTED = {"blind": "doubled", "qcluster": "without outcome"}
@@ -23,34 +27,41 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench.torture", description=__doc__
     )
+    parser.add_argument("--messages", type=int, default=4000, help="Altogether.")
     parser.add_argument("--conversations", type=int, default=200)
-    parser.add_argument(
-        "--messages", type=int, default=20, help="In each conversation."
-    )
     parser.add_argument("--rate", type=float, default=25, help="Messages a second.")
+    parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
+    parser.add_argument("--broker", choices=["orm", "redis"], default="orm")
+    parser.add_argument(
+        "--hosts", type=int, default=1, help="More than one are network namespaces."
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--seconds-between-kills", type=float, nargs=2, default=[1.5, 3.0]
     )
     parser.add_argument(
-        "--patience", type=float, default=150, help="Seconds to settle at the end."
+        "--send-timeout", type=float, default=2, help="70 in production."
+    )
+    parser.add_argument(
+        "--patience", type=float, default=400, help="Seconds to settle at the end."
     )
     parser.add_argument(
         "--control",
         choices=["none", "blind", "qcluster"],
         help="One run only: without, or with, what must make it fail.",
     )
-    parser.add_argument("--short", action="store_true", help="40 conversations of 5.")
-    parser.add_argument("--database", default="", help="The URL of an empty database.")
+    parser.add_argument("--short", action="store_true", help="200 messages.")
     options = parser.parse_args(arguments)
     if options.short:
-        options.conversations, options.messages = 40, 5
+        options.messages, options.conversations = 200, 40
+    if options.hosts > 1 and options.database == "sqlite":
+        parser.error("Several hosts need PostgreSQL.")
     return options
 
 
 def run_all(options: argparse.Namespace, arguments: list[str]) -> int:
     """The run that must be OK, and the controls, which must not."""
-    smaller = ["--conversations", "60", "--messages", "5", "--patience", "45"]
+    smaller = ["--conversations", "60", "--messages", "300", "--patience", "45"]
     runs = {"none": [], "blind": smaller, "qcluster": smaller}
     verdicts = {}
     for control, extra in runs.items():
@@ -68,12 +79,25 @@ def run_all(options: argparse.Namespace, arguments: list[str]) -> int:
 
 def run_one(options: argparse.Namespace) -> int:
     options.control = "" if options.control == "none" else options.control
-    folder = Path(tempfile.mkdtemp(prefix="torture-"))
-    options.folder = folder
-    options.database = options.database or f"sqlite:///{folder / 'db.sqlite3'}"
+    options.folder = Path(tempfile.mkdtemp(prefix="torture-"))
+    with ExitStack() as stack:
+        machines = stack.enter_context(hosts.namespaces(options.hosts))
+        address = hosts.GATEWAY if options.hosts > 1 else hosts.LOCAL
+        database, redis = f"sqlite:///{options.folder / 'db.sqlite3'}", ""
+        if options.database == "postgres":
+            database = stack.enter_context(hosts.postgres(options.folder, address))
+        if options.broker == "redis":
+            redis = stack.enter_context(hosts.redis(options.folder, address))
+        return _run_on(machines, database, redis, options)
+
+
+def _run_on(
+    machines: list[hosts.Host], database: str, redis: str, options: argparse.Namespace
+) -> int:
     os.environ.update(
         SECRET_KEY="only-for-tests-" + "0" * 50,
-        DATABASE_URL=options.database,
+        DATABASE_URL=database,
+        REDIS_URL=redis,
         SANDBOX="0",
         DJANGO_SETTINGS_MODULE="whatsapp_agent.settings",
         LOG_LEVEL="WARNING",
@@ -82,7 +106,7 @@ def run_one(options: argparse.Namespace) -> int:
     from bench.torture.report import show
     from bench.torture.trial import Trial
 
-    trial = Trial(options)
+    trial = Trial(options, machines)
     verdict = trial.run()
     show(trial, verdict)
     if options.control:
@@ -91,6 +115,7 @@ def run_one(options: argparse.Namespace) -> int:
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and clean up
     options = read_options()
     return run_one(options) if options.control else run_all(options, sys.argv[1:])
 

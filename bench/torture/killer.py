@@ -42,6 +42,10 @@ class Killer(threading.Thread):
         self._stopped = threading.Event()
         self._thaws: list[threading.Timer] = []
 
+    @property
+    def restarts(self) -> Counter[str]:
+        return Counter({name: len(pids) - 1 for name, pids in self.seen.items()})
+
     def run(self) -> None:
         while not self._stopped.wait(self._rnd.uniform(*self._between)):
             if self._rnd.random() < AT_WORK:

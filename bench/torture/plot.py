@@ -9,6 +9,8 @@ from tests.standins.bridge import StandIn
 TOKEN = re.compile(r"#(\d+)-(\d+)")
 # Of the messages in a group, those that are below the threshold.
 CHATTER = 0.35
+# Of the conversations, those in which a person steps in once, in one way or the other.
+TAKEN_OVER = 0.1
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,13 @@ class Conversation:
     chat: str
     group: str  # "" for a direct chat
     bursts: list[list[Line]]
+    # After this burst a person of ours writes, "by hand" or "on the phone".
+    person_after: int = -1
+    person: str = ""
+
+    @property
+    def person_text(self) -> str:
+        return f"A person {self.person} in !{self.number}"
 
     @property
     def lines(self) -> list[Line]:
@@ -71,4 +80,7 @@ def _conversation(
         ]
         bursts.append(burst)
         count += size
-    return Conversation(number, chat, group, bursts)
+    if rnd.random() >= TAKEN_OVER:
+        return Conversation(number, chat, group, bursts)
+    after, how = rnd.randrange(len(bursts)), rnd.choice(("by hand", "on the phone"))
+    return Conversation(number, chat, group, bursts, after, how)

@@ -1,6 +1,7 @@
 """The table at the end."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 from bench.torture.checker import Verdict
 from bench.torture.trial import Trial
@@ -8,7 +9,7 @@ from bench.torture.trial import Trial
 
 def show(trial: Trial, verdict: Verdict) -> None:
     print()
-    for name, value in _lines(trial):
+    for name, value in _lines(trial, verdict):
         print(f"{name:>26}  {value}")
     if verdict:
         print(f"{'VERDICT':>26}  OK: nothing lost, nothing doubled, all in order")
@@ -19,9 +20,11 @@ def show(trial: Trial, verdict: Verdict) -> None:
     print(flush=True)
 
 
-def _lines(trial: Trial) -> list[tuple[str, str]]:
-    log = trial.agent.log
-    traffic, bridge, killer = trial.traffic, trial.bridge, trial.killer
+def _lines(trial: Trial, verdict: Verdict) -> list[tuple[str, str]]:
+    log = "".join(agent.log for agent in trial.agents)
+    traffic, bridge = trial.traffic, trial.bridge
+    kills = _sum(killer.kills for killer in trial.killers)
+    freezes = _sum(killer.freezes for killer in trial.killers)
     wanted = sum(line.is_wanted for one in trial.plot for line in one.lines)
     latencies = [
         at - traffic.acked_at[token]
@@ -32,23 +35,24 @@ def _lines(trial: Trial) -> list[tuple[str, str]]:
     control = trial.options.control
     return [
         ("run", f"control {control}" if control else "main"),
-        ("database", trial.options.database.partition(":")[0]),
-        ("messages", f"{len(traffic.acked_at)}, {wanted} of them to be answered"),
+        ("database and broker", f"{trial.options.database}, {trial.options.broker}"),
+        ("hosts", str(len(trial.agents))),
+        (
+            "messages",
+            f"{len(traffic.acked_at) - traffic.people['on the phone']}, {wanted} of them to be answered",
+        ),
         ("conversations", str(len(trial.plot))),
         ("replies that people saw", str(replies)),
         ("acknowledged (s)", _quantiles(traffic.ack_seconds)),
         ("webhooks tried again", str(traffic.retries)),
-        ("kills", f"{killer.kills.total()}: {_counts(killer.kills)}"),
-        (
-            "freezes of 6 to 12 s",
-            f"{killer.freezes.total()}: {_counts(killer.freezes)}",
-        ),
-        (
-            "restarts",
-            _counts({name: len(pids) - 1 for name, pids in killer.seen.items()}),
-        ),
+        ("persons stepped in", _counts(traffic.people)),
+        ("outcomes", _counts(verdict.outcomes)),
+        ("kills", f"{kills.total()}: {_counts(kills)}"),
+        ("freezes of 6 to 12 s", f"{freezes.total()}: {_counts(freezes)}"),
+        ("restarts", _counts(_sum(killer.restarts for killer in trial.killers))),
+        ("jumps, locks, cuts", _counts(_sum(one.times for one in trial.faults))),
         ("faults of the bridge", _counts(bridge.faults)),
-        ("faults of the model", str(trial.model.faults)),
+        ("faults of the model", _counts(trial.model.faults)),
         (
             "looked up",
             f"{log.count('was sent after all')} had been sent,"
@@ -60,8 +64,12 @@ def _lines(trial: Trial) -> list[tuple[str, str]]:
             f"{trial.producing_seconds:.0f}, all settled {trial.all_seconds:.0f}",
         ),
         ("exit code", str(trial.exit_code)),
-        ("log", str(trial.folder / "log")),
+        ("logs", str(trial.folder)),
     ]
+
+
+def _sum(counts: Iterable[Counter[str]]) -> Counter[str]:
+    return sum(counts, Counter())
 
 
 def _counts(counts: dict[str, int] | Counter[str]) -> str:

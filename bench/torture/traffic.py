@@ -5,10 +5,18 @@ import json
 import random
 import threading
 import time
+from collections import Counter
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from django.contrib.auth import get_user_model
+from django.db import DatabaseError, connection
+
 from bench.torture.plot import Conversation, Line
+from conversations import steering
+from conversations.models import Conversation as Row
 from evolution.sandbox.webhooks import jwt
+from tests.standins.agent import Agent
 from tests.standins.bridge import StandIn
 
 THREADS = 16
@@ -23,9 +31,16 @@ class Traffic:
     """A burst is answered 200 as a whole before the conversation's next one is posted."""
 
     def __init__(
-        self, bridge: StandIn, plot: list[Conversation], seed: int, rate: float
+        self,
+        bridge: StandIn,
+        plot: list[Conversation],
+        agents: list[Agent],
+        seed: int,
+        rate: float,
     ) -> None:
         self.bridge, self.plot, self.rate = bridge, plot, rate
+        self._doors = [f"{agent.host.address}:{agent.port}" for agent in agents]
+        self.people: Counter[str] = Counter()
         self.acked_at: dict[str, float] = {}
         self.ack_seconds: list[float] = []
         self.refused: list[str] = []
@@ -49,10 +64,15 @@ class Traffic:
         for thread in self._threads:
             thread.join()
 
+    def door(self) -> str:
+        """Where the next webhook goes: any of the hosts, as behind a load balancer."""
+        return random.choice(self._doors)
+
     def _catch(self, url: str, headers: dict[str, str], body: bytes) -> None:
         basket = getattr(self._basket, "webhooks", None)
         if basket is None:
-            self._plain(url, headers, body)
+            path = urlsplit(url).path
+            self._plain(f"http://{self.door()}{path}", headers, body)
         else:
             basket.append((url, headers, body))
 
@@ -64,6 +84,8 @@ class Traffic:
                 if turn < len(conversation.bursts):
                     burst = conversation.bursts[turn]
                     self._post_burst(poster, conversation, burst, rnd)
+                    if turn == conversation.person_after:
+                        self._step_in(poster, conversation)
                     time.sleep(rnd.expovariate(self.rate / THREADS / len(burst)))
 
     def _post_burst(
@@ -80,21 +102,49 @@ class Traffic:
             poster.post(webhook, token)
 
     def _write(self, conversation: Conversation, line: Line) -> Webhook:
-        """Write at the phone, and keep back what the bridge would deliver."""
-        self._basket.webhooks = []
         total = len(conversation.lines)
-        self.bridge.write(
-            line.sender,
-            line.text,
-            conversation.group,
-            # A second each, so that WhatsApp's own order is known.
-            sent_at=self._started_at - total + line.number,
+        return self._keep_back(
+            lambda: self.bridge.write(
+                line.sender,
+                line.text,
+                conversation.group,
+                # A second each, so that WhatsApp's own order is known.
+                sent_at=self._started_at - total + line.number,
+            )
         )
+
+    def _step_in(self, poster: "Poster", conversation: Conversation) -> None:
+        """A person of ours answers, in the admin or on the linked phone."""
+        self.people[conversation.person] += 1
+        chat, text = conversation.chat, conversation.person_text
+        if conversation.person == "by hand":
+            _reply_by_hand(chat, text)
+        else:
+            typed = self._keep_back(lambda: self.bridge.type_on_the_phone(chat, text))
+            poster.post(typed, text)
+
+    def _keep_back(self, write: Callable[[], object]) -> Webhook:
+        """What the bridge would deliver."""
+        self._basket.webhooks = []
+        write()
         webhooks, self._basket.webhooks = self._basket.webhooks, None
         for webhook in webhooks:
             if json.loads(webhook[2])["event"] == "messages.upsert":
                 return webhook
         raise RuntimeError("The bridge emitted no messages.upsert")
+
+
+def _reply_by_hand(chat: str, text: str) -> None:
+    """Through the function behind the admin's button, until the database takes it."""
+    try:
+        while True:
+            try:
+                staff = get_user_model().objects.get_or_create(username="staff")[0]
+                return steering.reply(Row.objects.get(jid=chat), text, staff)
+            except (DatabaseError, Row.DoesNotExist):
+                time.sleep(RETRY_SECONDS)
+    finally:
+        connection.close()
 
 
 class Poster:
@@ -130,7 +180,7 @@ class Poster:
         try:
             if self._connection is None:
                 self._connection = http.client.HTTPConnection(
-                    parts.netloc, timeout=TIMEOUT
+                    self._traffic.door(), timeout=TIMEOUT
                 )
             self._connection.request("POST", parts.path, body, headers)
             answer = self._connection.getresponse()

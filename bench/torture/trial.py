@@ -2,16 +2,21 @@
 
 import argparse
 import json
+import os
 import random
 import sys
 import threading
 import time
+from collections import Counter
+from contextlib import ExitStack
 from typing import Any
 
 from bench.torture import checker, plot
+from bench.torture.faults import Cable, Clock, Fault, Locker
+from bench.torture.hosts import GATEWAY
 from bench.torture.killer import Killer
 from bench.torture.traffic import Traffic
-from conversations.models import Conversation, Message
+from conversations.models import Conversation
 from evolution.sandbox.bridge import Answer
 from tests.standins.agent import (
     WEBHOOK_SECRET,
@@ -21,6 +26,7 @@ from tests.standins.agent import (
     webhook_url,
 )
 from tests.standins.bridge import FAULTS, StandIn
+from tests.standins.hosts import LOCAL, Host
 from tests.standins.model import PASSING, ModelServer, Question
 from whatsapp_agent.management.commands.run import web_command
 
@@ -28,10 +34,11 @@ from whatsapp_agent.management.commands.run import web_command
 # is thawed. So an unknown outcome must not be looked up before the longest freeze is
 # over: the worker ends a process that stands still after 15 s, and by default an outcome
 # is looked up after 90.
-RECONCILE_SECONDS = 14
-SEND_TIMEOUT = 2
-MODEL_FAULTS = 0.04
+RECONCILE_MARGIN = 20
+MODEL_FAULTS = 0.05
+SLOW_SECONDS = (10, 40)
 BRIDGE_FAULTS = 0.08
+SETTINGS = {"relevance_timeout": 60, "response_timeout": 60, "takeover_minutes": 1}
 
 
 class FaultyBridge(StandIn):
@@ -62,10 +69,13 @@ class FaultyBridge(StandIn):
 
 
 class FaultyModel(ModelServer):
-    def __init__(self, seed: int) -> None:
-        super().__init__()
+    """Fails now and then; it speaks nonsense only where that is not simply sent."""
+
+    def __init__(self, seed: int, host: str) -> None:
+        super().__init__(host=host)
         self._random, self._lock = random.Random(seed), threading.Lock()
-        self.faults = 0
+        self.faults: Counter[str] = Counter()
+        self.misjudged: set[str] = set()
         self.delay = lambda question: self._draw(0.05, 0.3)
         self.misbehave = self._fault
 
@@ -77,40 +87,66 @@ class FaultyModel(ModelServer):
         with self._lock:
             if self._random.random() >= MODEL_FAULTS:
                 return ""
-            self.faults += 1
-            return self._random.choice(PASSING)
+            fault = self._random.choice((*PASSING, "slow", "nonsense"))
+            if fault == "nonsense" and question.step == "response":
+                return ""
+            if fault == "nonsense":
+                self.misjudged.update(question.tokens)
+            self.faults[fault] += 1
+        if fault == "slow":
+            time.sleep(self._draw(*SLOW_SECONDS))
+            return ""
+        return fault
 
 
 class Trial:
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.options = options
-        self.folder = options.folder
+    def __init__(self, options: argparse.Namespace, hosts: list[Host]) -> None:
+        self.options, self.folder = options, options.folder
         self.random = random.Random(options.seed)
-        port = free_port()
+        address = GATEWAY if len(hosts) > 1 else LOCAL
+        ports = [free_port() for _ in hosts]
         self.bridge = FaultyBridge(
-            webhook_url(port),
+            webhook_url(ports[0], hosts[0].address),
             WEBHOOK_SECRET,
             seed=options.seed,
             share=0.4 if options.control == "blind" else BRIDGE_FAULTS,
-            send_timeout=SEND_TIMEOUT,
+            send_timeout=options.send_timeout,
+            host=address,
         )
-        self.model = FaultyModel(options.seed)
-        self.agent = Agent(
-            self.folder,
+        self.model = FaultyModel(options.seed, address)
+        self.faults: list[Fault] = []
+        if not options.control:
+            self.faults = [Locker(options.seed)]
+            self.faults += [Cable(options.seed, one.link) for one in hosts if one.link]
+        self.agents = [self._agent(*one) for one in zip(hosts, ports, strict=True)]
+
+    def _agent(self, host: Host, port: int) -> Agent:
+        folder = self.folder / host.name
+        folder.mkdir()
+        environment = {"REDIS_URL": os.environ.get("REDIS_URL", "")}
+        if not self.options.control:
+            clock = Clock(self.options.seed + port, folder)
+            self.faults.append(clock)
+            environment |= clock.environment
+        return Agent(
+            folder,
             bridge_url=self.bridge.url,
             model_url=self.model.url,
             port=port,
-            settings={"relevance_timeout": 60, "response_timeout": 60},
+            settings=SETTINGS,
             settings_module=self._settings_module,
-            database_url=options.database,
+            database_url=os.environ["DATABASE_URL"],
             command=self._command(port),
-            EVOLUTION_SEND_TIMEOUT=str(SEND_TIMEOUT),
+            host=host,
+            EVOLUTION_SEND_TIMEOUT=str(self.options.send_timeout),
             RECONCILE_SECONDS=str(self._reconcile_seconds),
+            **environment,
         )
 
     @property
-    def _reconcile_seconds(self) -> int:
-        return 4 if self.options.control else RECONCILE_SECONDS
+    def _reconcile_seconds(self) -> float:
+        margin = 2 if self.options.control else RECONCILE_MARGIN
+        return self.options.send_timeout + margin
 
     @property
     def _settings_module(self) -> str:
@@ -122,7 +158,7 @@ class Trial:
         if self.options.control != "qcluster":
             return None
         commands = {
-            "web": web_command("127.0.0.1", port),
+            "web": web_command(LOCAL, port),
             "worker": [sys.executable, "manage.py", "qcluster"],
         }
         code = (
@@ -132,45 +168,47 @@ class Trial:
         return [sys.executable, "-c", code, json.dumps(commands)]
 
     def run(self) -> checker.Verdict:
-        self.agent.prepare()
-        if Message.objects.exists():
-            raise SystemExit("This database is not empty; name one for tests only.")
-        self.model.start()
-        self.bridge.start()
-        try:
-            self.agent.start()
+        self.agents[0].prepare()
+        with ExitStack() as stack:
+            for server in (self.model, self.bridge):
+                server.start()
+                stack.callback(server.stop)
+            for agent in self.agents:
+                stack.callback(agent.kill)
+                agent.start()
             return self._play()
-        finally:
-            self.agent.kill()
-            self.bridge.stop()
-            self.model.stop()
 
     def _play(self) -> checker.Verdict:
         options = self.options
+        each = options.messages // options.conversations
         self.plot = plot.write_plot(
-            self.bridge, options.conversations, options.messages, self.random
+            self.bridge, options.conversations, each, self.random
         )
-        self.traffic = Traffic(self.bridge, self.plot, options.seed, options.rate)
-        self.killer = Killer(
-            self.agent,
-            self.random,
-            tuple(options.seconds_between_kills),
-            only_worker_processes=options.control == "qcluster",
+        self.traffic = Traffic(
+            self.bridge, self.plot, self.agents, options.seed, options.rate
         )
+        self.killers = [
+            Killer(
+                agent,
+                random.Random(options.seed + n),
+                tuple(options.seconds_between_kills),
+                only_worker_processes=options.control == "qcluster",
+            )
+            for n, agent in enumerate(self.agents)
+        ]
         started = time.monotonic()
-        self.killer.start()
+        trouble = [*self.killers, *self.faults]
+        for one in trouble:
+            one.start()
         self.traffic.run()
         self.producing_seconds = time.monotonic() - started
         time.sleep(5)
-        self.killer.stop()
+        for one in trouble:
+            one.stop()
         self._wait_until_settled()
         self.all_seconds = time.monotonic() - started
-        self.exit_code = None
-        if options.control != "qcluster":
-            # A web server that is told to end while it starts may take its time.
-            wait_until(self.agent.is_up, 30)
-            self.exit_code = self.agent.terminate()
-        verdict = checker.judge(self.bridge, self.plot)
+        self._end()
+        verdict = checker.judge(self.bridge, self.plot, self.model.misjudged)
         self._judge_surroundings(verdict)
         return verdict
 
@@ -180,6 +218,15 @@ class Trial:
             if not Conversation.objects.exclude(due_at=None).exists():
                 return
             time.sleep(0.3)
+
+    def _end(self) -> None:
+        self.exit_code: int | None = None
+        if self.options.control == "qcluster":
+            return
+        for agent in self.agents:
+            # A web server that is told to end while it starts may take its time.
+            wait_until(agent.is_up, 30)
+            self.exit_code = self.exit_code or agent.terminate()
 
     def _judge_surroundings(self, verdict: checker.Verdict) -> None:
         for refusal in self.traffic.refused:

@@ -208,3 +208,9 @@ def test_knows_how_it_is_addressed(fields, reply_to_us, expected):
     message = Message(**{"text": "hello", "mentions": [], **fields})
 
     assert gates.how_addressed(message, OWN, ["Robin"], reply_to_us) == expected
+
+
+def test_a_reply_from_before_the_clock_was_set_back_is_no_reason_to_be_silent():
+    spent = Spent([], [NOW + timedelta(minutes=2)], 0, Decimal(0))
+
+    assert not check(spent=spent, is_group=True).outcome

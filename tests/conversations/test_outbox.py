@@ -1,3 +1,5 @@
+import time
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -6,7 +8,7 @@ from django.utils import timezone
 from conversations import contacts, intake, outbox, steering
 from conversations.mailbox import LeaseLost, claim
 from conversations.models import Conversation, Message
-from conversations.whatsapp import BridgeError, MessageDeleted
+from conversations.whatsapp import BridgeError, MessageDeleted, SentMessage
 from llm.models import Decision
 from tests.factories import (
     ANA,
@@ -69,7 +71,8 @@ def age(conversation: Conversation, seconds: float) -> None:
     """Make the last attempt look older."""
     for message in conversation.messages.exclude(attempted_at=None):
         message.attempted_at -= timedelta(seconds=seconds)
-        message.save(update_fields=["attempted_at"])
+        message.attempt = f"{time.monotonic() - seconds:.0f}-{uuid.uuid4().hex}"[:32]
+        message.save(update_fields=["attempted_at", "attempt"])
 
 
 def statuses(conversation: Conversation) -> list[str]:
@@ -182,6 +185,32 @@ class TestUnknownOutcome:
         flush(unknown.conversation)
 
         assert bridge.lookups[0][0] == [ANA.phone_jid, ANA.lid]
+
+
+@pytest.mark.sqlite
+def test_a_clock_set_forward_does_not_make_a_request_older(bridge, asked):
+    bridge.before_send = raising(UNKNOWN)
+    flush(asked.conversation)
+    asked.conversation.messages.exclude(attempted_at=None).update(
+        attempted_at=timezone.now() - timedelta(hours=1)
+    )
+
+    assert flush(asked.conversation)
+
+    assert bridge.lookups == []
+
+
+def test_what_was_sent_while_a_clock_was_wrong_by_minutes_is_found(bridge, asked):
+    bridge.before_send = raising(UNKNOWN)
+    flush(asked.conversation)
+    bridge.before_send = None
+    age(asked.conversation, 100)
+    by_the_bridge = timezone.now() - timedelta(minutes=5)
+    bridge.record.append(SentMessage("OUT999", "One", by_the_bridge))
+
+    flush(asked.conversation)
+
+    assert texts(bridge) == ["Two"]
 
 
 def test_a_sender_that_died_is_looked_up(bridge, asked):

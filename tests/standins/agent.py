@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from tests.standins.bridge import API_KEY, INSTANCE, StandIn
+from tests.standins.hosts import LOCAL, Host
 from tests.standins.model import ModelServer
 from whatsapp_agent.supervisor import die_with_parent
 
@@ -77,13 +78,16 @@ class Agent:
         settings_module: str = "whatsapp_agent.settings",
         database_url: str = "",
         command: list[str] | None = None,
+        host: Host | None = None,
         **environment: str,
     ) -> None:
         self.folder, self.port = folder, port
         self.database = folder / "db.sqlite3"
         self._settings = SETTINGS | (settings or {})
-        run = [sys.executable, "manage.py", "run", "--port", str(port)]
-        self._command = command or run
+        self.host = host or Host("here", LOCAL)
+        at = ["--host", self.host.address, "--port", str(port)]
+        run = [sys.executable, "manage.py", "run", *at]
+        self._command = self.host.command(*(command or run))
         self._process: subprocess.Popen | None = None
         self.environment = _inherited() | {
             "SECRET_KEY": "only-for-tests-" + "0" * 50,
@@ -94,8 +98,9 @@ class Agent:
             "EVOLUTION_API_KEY": API_KEY,
             "EVOLUTION_INSTANCE": INSTANCE,
             "SANDBOX": "0",
+            "ALLOWED_HOSTS": f"localhost,{self.host.address}",
             "WEBHOOK_SECRET": WEBHOOK_SECRET,
-            "WEBHOOK_URL": webhook_url(port),
+            "WEBHOOK_URL": webhook_url(port, self.host.address),
             "OPENAI_URL": model_url,
             "OPENAI_API_KEY": "stand-in",
             "LEASE_SECONDS": "4",
@@ -129,13 +134,13 @@ class Agent:
                 start_new_session=True,
                 preexec_fn=die_with_parent,
             )
-        if not wait_until(self.is_up, 30):
+        if not wait_until(self.is_up, 90):
             raise RuntimeError(f"It does not start:\n{self.log[-3000:]}")
         return self
 
     def is_up(self) -> bool:
         try:
-            with socket.create_connection(("127.0.0.1", self.port), 1):
+            with socket.create_connection((self.host.address, self.port), 1):
                 return len({**self.web(), **self.members()}) == WORKER_PROCESSES + 6
         except (OSError, psutil.Error, IndexError):  # one of them has no child yet
             return False
@@ -258,8 +263,8 @@ class Scene:
         self.model.stop()
 
 
-def webhook_url(port: int) -> str:
-    return f"http://127.0.0.1:{port}/api/webhook/evolution"
+def webhook_url(port: int, address: str = LOCAL) -> str:
+    return f"http://{address}:{port}/api/webhook/evolution"
 
 
 def _inherited() -> dict[str, str]:

@@ -12,12 +12,15 @@ from evolution.sandbox.bridge import Answer, Bridge, Pace
 from evolution.sandbox.server import DROP, BridgeServer
 from evolution.sandbox.webhooks import Webhooks
 from evolution.sandbox.world import Instance, Message
+from tests.standins.hosts import LOCAL
 
 INSTANCE = "whatsapp-agent"
 API_KEY = "stand-in-key"
-FAULTS = ("500", "dropped", "lost", "unseen", "late")
+FAULTS = ("500", "dropped", "lost", "unseen", "late", "slow")
 # Retried sooner than Evolution does, so that no test waits for five seconds.
 WAITS = (0.2, 0.4) + (0.8,) * 60
+# How long a slow bridge takes, of the time after which the client gives up.
+SLOW = 6 / 7
 EVENTS = [
     "MESSAGES_UPSERT",
     "MESSAGES_UPDATE",
@@ -32,7 +35,7 @@ class StandIn(BridgeServer):
 
     500: refused, and not sent. dropped: closes the connection, and does not send.
     lost: sends, and closes the connection. unseen: the same, and no webhook tells of it.
-    late: sends when the client has given up.
+    late: sends when the client has given up. slow: answers just before it would.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class StandIn(BridgeServer):
         *,
         send_timeout: float = 2,
         deliver: Callable | None = None,
+        host: str = LOCAL,
     ) -> None:
         self.webhooks = Webhooks(waits=WAITS, workers=8)
         self.deliver = deliver or self.webhooks.deliver
@@ -51,7 +55,7 @@ class StandIn(BridgeServer):
             api_key=API_KEY,
             pace=Pace(link=0, receipt=0.1),
         )
-        super().__init__(bridge)
+        super().__init__(bridge, host=host)
         bridge.url = self.url
         self.send_timeout = send_timeout
         self.group_info_seconds = 0.0
@@ -142,6 +146,8 @@ class StandIn(BridgeServer):
             return DROP
         if fault == "late":
             time.sleep(self.send_timeout + 0.5)
+        if fault == "slow":
+            time.sleep(self.send_timeout * SLOW)
         return None
 
     def after(

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.standins.hosts import LOCAL
+
 TOKEN = re.compile(r"#[\w-]+")
 PROBABILITY = re.compile(r"\bp=(\d+)")
 # Faults after which another try may succeed.
@@ -142,7 +144,7 @@ class ModelServer:
     how long the model thinks about it.
     """
 
-    def __init__(self, port: int = 0, delay: float = 0) -> None:
+    def __init__(self, port: int = 0, delay: float = 0, host: str = LOCAL) -> None:
         self.delay: Callable[[Question], float] = lambda question: max(
             (self.delays.get(token, 0) for token in question.tokens), default=delay
         )
@@ -150,9 +152,9 @@ class ModelServer:
         self.plans: dict[str, list[str]] = {}
         self.delays: dict[str, float] = {}
         self.questions: list[Question] = []
-        self._server = _Server(("127.0.0.1", port), Handler)
+        self._server = _Server((host, port), Handler)
         self._server.owner = self
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        self.url = f"http://{host}:{self._server.server_address[1]}/v1"
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), daemon=True
         )

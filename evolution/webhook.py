@@ -28,6 +28,8 @@ CREDENTIALS = ("apikey", "api_key")
 CREDENTIAL = re.compile(r'("api_?key"\s*:\s*)"(?:[^"\\]|\\.)*"?', re.IGNORECASE)
 SURROGATE = re.compile("[\ud800-\udfff]")
 
+# What is read at one place must be written at another, where less of the stack is left.
+DEEPEST = 300
 # Events stored in one transaction.
 BATCH = 50
 # The same event may well succeed later.
@@ -49,7 +51,21 @@ def read_json(text: str) -> dict:
         raise UnreadableError(f"This is not JSON: {error}") from error
     if not isinstance(body, dict):
         raise UnreadableError("The body is no JSON object")
+    if text.count("[") + text.count("{") > DEEPEST and _is_deeper(body, DEEPEST):
+        raise UnreadableError("The JSON is nested too deeply")
     return body
+
+
+def _is_deeper(body: dict, levels: int) -> bool:
+    found: list = [body]
+    for _ in range(levels):
+        found = [
+            child
+            for one in found
+            for child in (one.values() if isinstance(one, dict) else one)
+            if isinstance(child, dict | list)
+        ]
+    return bool(found)
 
 
 def keep_unreadable(text: str, error: Exception) -> None:

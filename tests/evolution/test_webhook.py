@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from conversations import intake
 from conversations.models import Message
-from evolution import auth, refusals, webhook
+from evolution import auth, refusals, states, webhook
 from evolution.models import Instance, RefusedWebhook, UnreadableEvent
 from evolution.values import UnreadableError
 from tests.evolution import recorded
@@ -133,6 +133,7 @@ def test_a_flood_of_refusals_is_written_once_a_second(
     deliver, monkeypatch, django_assert_num_queries
 ):
     wrong = {"X-Webhook-Secret": "wrong"}
+    monkeypatch.setattr(refusals, "WRITE_SECONDS", 600)
     deliver({}, wrong)
     with django_assert_num_queries(0):
         for _ in range(50):
@@ -146,6 +147,7 @@ def test_a_flood_of_refusals_is_written_once_a_second(
 
 def test_a_flood_from_everywhere_takes_few_rows(client, monkeypatch):
     monkeypatch.setattr(refusals, "_written_at", time.monotonic())
+    monkeypatch.setattr(refusals, "WRITE_SECONDS", 600)
     for number in range(100):
         client.post(reverse("api:webhook"), REMOTE_ADDR=f"10.0.0.{number}")
 
@@ -460,8 +462,10 @@ def test_replays_no_half_of_a_list(deliver):
 
 
 def test_a_flood_of_connection_updates_touches_the_database_once(
-    deliver, django_capture_on_commit_callbacks, django_assert_num_queries
+    deliver, monkeypatch, django_capture_on_commit_callbacks, django_assert_num_queries
 ):
+    monkeypatch.setattr(states, "REPEAT_SECONDS", 600)
+    monkeypatch.setattr(states, "SEEN_SECONDS", 600)
     with django_capture_on_commit_callbacks(execute=True):
         deliver(recorded.load(CONNECTING))
 

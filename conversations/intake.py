@@ -30,6 +30,8 @@ NEVER_ANSWERED = {
     Kind.HIDDEN: "Shown on the phone only",
     Kind.UNKNOWN: "Nothing readable in it",
 }
+# How far WhatsApp's clock may be ahead of ours.
+AHEAD = timedelta(minutes=5)
 # A receipt only ever moves a message up this ladder.
 BELOW = {
     Message.Status.SENT: ["sending", "unknown"],
@@ -118,8 +120,9 @@ def _start(event: IncomingMessage, jid: str, contact=None) -> Conversation:
 def _message(event: IncomingMessage, conversation: Conversation, **fields) -> Message:
     """The message, not yet stored."""
     now = timezone.now()
-    # A phone's clock may be ahead; the future would stay the last message for ever.
-    sent_at = min(event.sent_at, now)
+    # Our clock may be behind, and WhatsApp's order is to stay. But what comes from
+    # further ahead would stay the last message for long.
+    sent_at = min(event.sent_at, now + AHEAD)
     return Message(
         conversation=conversation,
         whatsapp_id=event.whatsapp_id,
@@ -151,7 +154,7 @@ def _store_inbound(
     if not hot.insert(message):
         _is_known(event, conversation)
         return None
-    fields = _seen(conversation, message.sent_at)
+    fields = _seen(conversation, message)
     if not outcome:
         fields += make_due(conversation, _expected_end(event, message.received_at))
     _save(conversation, fields)
@@ -202,7 +205,7 @@ def _store_own(event: IncomingMessage, conversation: Conversation) -> Message:
         event, conversation, direction="out", author="phone", status="sent"
     )
     hot.insert(message)
-    fields = _seen(conversation, message.sent_at)
+    fields = _seen(conversation, message)
     # Another program on the same bridge, and a reaction, do not take over.
     if event.origin == Origin.PHONE and event.kind != Kind.REACTION:
         fields += take_over(conversation, message.sent_at)
@@ -221,7 +224,8 @@ def take_over(conversation: Conversation, at: datetime) -> list[str]:
     return ["taken_over_until"]
 
 
-def _seen(conversation: Conversation, at: datetime) -> list[str]:
+def _seen(conversation: Conversation, message: Message) -> list[str]:
+    at = min(message.sent_at, message.received_at)
     if conversation.last_message_at and conversation.last_message_at >= at:
         return []
     conversation.last_message_at = at

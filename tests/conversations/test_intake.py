@@ -152,6 +152,16 @@ class TestInbound:
 
         assert conversation.last_message_at <= timezone.now()
 
+    def test_keeps_whatsapps_order_while_our_clock_is_behind(self):
+        ahead = timezone.now() + timedelta(minutes=2)
+        conversation = receive(
+            incoming("second", sent_at=ahead + timedelta(seconds=1)),
+            incoming("first", sent_at=ahead),
+        )
+
+        texts = conversation.messages.chronological().values_list("text", flat=True)
+        assert list(texts) == ["first", "second"]
+
     def test_that_comes_late_keeps_its_place(self):
         late = timezone.now() - timedelta(minutes=20)
         conversation = receive(incoming("second"), incoming("first", sent_at=late))

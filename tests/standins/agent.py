@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psutil
@@ -180,8 +180,9 @@ class Agent:
 
     def _named(self, *words: str) -> psutil.Process:
         for child in self.supervisor.children():
-            if set(words) & set(child.cmdline()):
-                return child
+            with suppress(psutil.ZombieProcess):  # it has just ended
+                if set(words) & set(child.cmdline()):
+                    return child
         raise psutil.NoSuchProcess(0, words[0])
 
     def web(self) -> dict[str, psutil.Process]:

@@ -19,6 +19,7 @@ CALLERS = {
     "evolution/sandbox/webhooks.py": "",  # the sandbox stands in for Evolution
     "llm/providers/transport.py": "LLM_PROVIDERS",
     "whatsapp_agent/auth/backends.py": "OIDC_*",
+    "whatsapp_agent/auth/keys.py": "OIDC_*",
     "whatsapp_agent/auth/provider.py": "OIDC_*",
     "whatsapp_agent/operations/outside.py": "SITE_URL, WEBHOOK_URL",
 }

@@ -113,8 +113,8 @@ if IS_SQLITE:
     DATABASES["default"]["ENGINE"] = "whatsapp_agent.sqlite"
     # FULL: a webhook that was answered 200 survives a power cut.
     # NORMAL is faster and survives only the crash of a process.
-    synchronous = env.string("SQLITE_SYNCHRONOUS", "FULL").upper()
-    if synchronous not in {"NORMAL", "FULL", "EXTRA"}:
+    SQLITE_SYNCHRONOUS = env.string("SQLITE_SYNCHRONOUS", "FULL").upper()
+    if SQLITE_SYNCHRONOUS not in {"NORMAL", "FULL", "EXTRA"}:
         raise ImproperlyConfigured("SQLITE_SYNCHRONOUS must be NORMAL, FULL or EXTRA.")
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
@@ -122,7 +122,7 @@ if IS_SQLITE:
         # cannot wait for the lock later, it fails with "database is locked".
         "transaction_mode": "IMMEDIATE",
         "init_command": (
-            f"PRAGMA journal_mode=WAL;PRAGMA synchronous={synchronous};"
+            f"PRAGMA journal_mode=WAL;PRAGMA synchronous={SQLITE_SYNCHRONOUS};"
             "PRAGMA mmap_size=134217728;PRAGMA cache_size=-4000;"
             "PRAGMA journal_size_limit=67108864;PRAGMA temp_store=MEMORY"
         ),

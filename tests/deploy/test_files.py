@@ -9,7 +9,12 @@ import pytest
 import yaml
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-UNITS = ["whatsapp-agent-web", "whatsapp-agent-worker", "evolution-api"]
+UNITS = [
+    "whatsapp-agent-web",
+    "whatsapp-agent-worker",
+    "whatsapp-agent-backup",
+    "evolution-api",
+]
 # Of 10, less is better; its own word for what is below 3 is OK.
 MOST_EXPOSED = 3
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -88,5 +89,5 @@ def _add_pages(found: list[Section], context: dict) -> None:
         for entry, _is_current in context["navigation"]
         if entry.url not in known and entry.view not in ("index", "more")
     ]
-    if pages:
-        found.insert(0, Section(_("Pages"), links=pages))
+    pages.append(Link(_("API"), reverse("api:openapi-view")))
+    found.insert(0, Section(_("Pages"), links=pages))

@@ -127,6 +127,9 @@ if IS_SQLITE:
             "PRAGMA journal_size_limit=67108864;PRAGMA temp_store=MEMORY"
         ),
     }
+else:
+    # A host that is gone answers nothing; the next attempt may find it moved.
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Wake-ups for the worker. They may be lost or repeated: the database is the truth.

@@ -28,9 +28,9 @@ def test_has_a_last_place_for_what_nobody_sorted_in():
     model = {"model": Group, "name": "Groups", "admin_url": "/groups/"}
     context = {"available_apps": [{"models": [model]}], "navigation": []}
 
-    assert [section.title for section in more.sections(context)] == ["Staff"]
+    assert [section.title for section in more.sections(context)] == ["Pages", "Staff"]
     model["model"] = type("Odd", (), {"_meta": type("Meta", (), {"label": "odd.Odd"})})
-    assert [section.title for section in more.sections(context)] == ["Others"]
+    assert [section.title for section in more.sections(context)] == ["Pages", "Others"]
 
 
 def test_leads_only_to_what_may_be_opened(client):
@@ -58,3 +58,7 @@ def test_offers_no_change_of_a_password_that_is_not_kept_here(client):
     content = client.get(MORE).text.partition('class="wa-more"')[2]
 
     assert reverse("admin:password_change") not in content
+
+
+def test_leads_to_the_api(admin_client):
+    assert f'href="{reverse("api:openapi-view")}"' in admin_client.get(MORE).text

@@ -223,6 +223,11 @@ class TestChecks:
 
         assert f"whatsapp_agent.{wrong}" in self.found()
 
+    def test_tell_of_tokens_that_nobody_will_believe(self, settings):
+        settings.OIDC_API_CLIENTS = ["app"]
+
+        assert self.found() == {"whatsapp_agent.E017"}
+
     def test_want_a_secret_to_show_in_a_header(self, provider, settings):
         settings.OIDC_TOKEN_USE_BASIC_AUTH = True
         settings.OIDC_RP_CLIENT_SECRET = ""

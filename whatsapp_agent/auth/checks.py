@@ -25,8 +25,20 @@ def check_sign_in(app_configs, **kwargs) -> list[CheckMessage]:
             )
         ]
     if settings.SIGN_IN == "local":
-        return []
+        return _unread()
     return [*_missing(), *_wrong(), *_insecure(), *_without_key()]
+
+
+def _unread() -> list[CheckMessage]:
+    if not settings.OIDC_API_CLIENTS:
+        return []
+    return [
+        Error(
+            "OIDC_API_CLIENTS is set, but SIGN_IN is 'local'.",
+            hint="No provider's tokens are believed then. Set SIGN_IN, or use `manage.py api_token`.",
+            id="whatsapp_agent.E017",
+        )
+    ]
 
 
 def _missing() -> list[CheckMessage]:

@@ -11,7 +11,7 @@ def test_a_closed_page_says_so_and_lets_people_out(staff):
     response = client.get(reverse("admin:conversations_conversation_changelist"))
 
     assert response.status_code == 403
-    assert "Your role, member, does not open this page" in response.text
+    assert "member, your role does not open this page" in response.text
     assert f'action="{reverse("admin:logout")}"' in response.text
     assert client.post(reverse("admin:logout")).status_code == 200
 

@@ -60,6 +60,7 @@ audit: .venv/run
 
 bench: .venv/bench
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.plot
 
 bench-pages: .venv/dev
 	$(BIN)/python -m bench.pages

@@ -40,7 +40,7 @@ class Band:
 def banded(
     counts: Sequence[int],
     labels: Iterable[tuple[float, bool]],
-    curve: Callable[[float], float] | None = None,
+    curve: Callable[[float], float] = float,
     *,
     width: int = 10,
 ) -> tuple[Band, ...]:
@@ -48,7 +48,7 @@ def banded(
 
     `counts`: how many decisions were logged with each number of full hundredths, 101 numbers.
     `labels`: the score, and whether a reply was wanted, of those drawn at random. `curve` gives
-    the prior of a score, without one it is 1/2.
+    a prior from other labels (those of all groups); without one, the score itself is the prior.
     """
     if len(counts) != STEPS + 1 or min(counts) < 0:
         raise ValueError("counts has 101 numbers from 0 up: one for each hundredth.")
@@ -107,12 +107,8 @@ def _slice(counts: Sequence[int], band: int, bands: int, width: int) -> Sequence
     return counts[band * width : end]
 
 
-def _prior(
-    curve: Callable[[float], float] | None, logged: Sequence[int], start: int
-) -> float:
+def _prior(curve: Callable[[float], float], logged: Sequence[int], start: int) -> float:
     """The curve's mean over the decisions logged; in an empty band over its scores."""
-    if curve is None:
-        return 0.5
     weights = logged if any(logged) else [1] * len(logged)
     scores = (min(start + step, STEPS) / STEPS for step in range(len(logged)))
     total = sum(n * curve(s) for n, s in zip(weights, scores, strict=True) if n)

@@ -2,6 +2,7 @@
 
 import random
 from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
 from django.core.cache import cache
@@ -38,19 +39,20 @@ def judge(conversation, scores, *, days_ago=0.0, spread=0.0, **fields) -> None:
         "threshold": 0.7,
     } | fields
     scores = list(scores)
-    rows = Decision.objects.bulk_create(
-        Decision(
-            conversation=conversation,
-            p=p,
-            outcome="failed" if p is None else "silent",
-            **defaults,
-        )
-        for p in scores
-    )
     start = timezone.now() - timedelta(days=days_ago)
-    for number, row in enumerate(rows):
-        row.created_at = start + timedelta(days=spread) * number / len(rows)
-    Decision.objects.bulk_update(rows, ["created_at"], batch_size=500)
+    step = timedelta(days=spread) / len(scores)
+    created_at = Decision._meta.get_field("created_at")
+    with patch.object(created_at, "auto_now_add", False):
+        Decision.objects.bulk_create(
+            Decision(
+                conversation=conversation,
+                p=p,
+                outcome="failed" if p is None else "silent",
+                created_at=start + step * number,
+                **defaults,
+            )
+            for number, p in enumerate(scores)
+        )
 
 
 def scores(number: int, higher: float = 0.0, seed: int = 0) -> list[float]:
@@ -111,8 +113,8 @@ def test_does_not_complain_that_it_fails_less(group):
 
 
 def test_sees_that_it_wants_to_reply_more_often(group):
-    judge(group, [0.6] * 900 + [0.8] * 100, days_ago=20, spread=15)
-    judge(group, [0.6] * 400 + [0.8] * 100, days_ago=1)
+    judge(group, [0.8, *[0.6] * 9] * 100, days_ago=20, spread=15)
+    judge(group, [0.8, *[0.6] * 4] * 60, days_ago=1)
 
     alarm = next(one for one in drift.measure().alarms if one.sign == Sign.REPLIES)
 
@@ -145,7 +147,7 @@ def test_sees_that_it_says_one_thing_only(group):
 )
 def test_never_compares_two_versions(group, change):
     judge(group, scores(1000), days_ago=20, spread=15)
-    judge(group, scores(500, higher=0.4, seed=1), days_ago=1, **change)
+    judge(group, scores(300, higher=0.4, seed=1), days_ago=1, **change)
 
     found = drift.measure()
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from django.core.cache import cache
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from llm.lab.bands import hundredths
@@ -21,10 +21,10 @@ from llm.lab.checks import Check, fisher, kolmogorov_smirnov, psi
 from llm.models import Decision
 
 WEEKS = 12
-OF_A_WEEK = 600  # keys that are looked at
-NEWEST = 4000  # keys, of all steps
+OF_A_WEEK = 400  # keys that are looked at
+NEWEST = 3000  # keys, of all steps
 RECENT, REFERENCE = 300, 2000  # decisions
-LEAST_RECENT, LEAST_REFERENCE = 200, 400
+LEAST_RECENT, LEAST_REFERENCE = 100, 200
 LEAST_OF_A_POINT = 30
 # Chats come in spells, so scores depend on each other: only what is both sure and large counts.
 SURE = 0.001
@@ -123,7 +123,7 @@ def measure() -> Drift:
         return Drift(None, {}, ())
     starts = list(_starts(timezone.now()))
     samples = _weekly(starts, newest)
-    latest = _read(range(max(newest - NEWEST, 0) + 1, newest + 1))
+    latest = _read(Decision.objects.filter(pk__gt=newest - NEWEST))
     if not latest:
         return Drift(None, {}, _points(starts, samples))
     version = latest[-1].version
@@ -150,21 +150,20 @@ def _starts(now: datetime) -> Iterator[tuple[datetime, int]]:
 def _weekly(starts: Sequence[tuple[datetime, int]], newest: int) -> list[list[Row]]:
     ends = [*(first for _, first in starts[1:]), newest + 1]
     return [
-        _read(_spread(first, end)) for (_, first), end in zip(starts, ends, strict=True)
+        _read(Decision.objects.filter(pk__in=_spread(first, end)))
+        for (_, first), end in zip(starts, ends, strict=True)
     ]
 
 
-def _spread(first: int, end: int) -> Sequence[int]:
-    if end - first <= OF_A_WEEK:
-        return range(first, end)
-    return [first + (end - first) * n // OF_A_WEEK for n in range(OF_A_WEEK)]
+def _spread(first: int, end: int) -> list[int]:
+    number = min(end - first, OF_A_WEEK)
+    return [first + (end - first) * n // number for n in range(number)]
 
 
-def _read(keys: Iterable[int]) -> list[Row]:
+def _read(decisions: QuerySet[Decision]) -> list[Row]:
     """The judgements of models among these. No column behind the prompt's text is read."""
-    rows = Decision.objects.filter(pk__in=list(keys)).order_by("pk")
     fields = "conversation_id prompt_version provider model p threshold step source"
-    return list(_rows(rows.values_list("pk", *fields.split())))
+    return list(_rows(decisions.order_by("pk").values_list("pk", *fields.split())))
 
 
 def _rows(found: Iterable[tuple]) -> Iterator[Row]:

@@ -126,7 +126,9 @@ def measure() -> Drift:
     latest = _read(Decision.objects.filter(pk__gt=newest - NEWEST))
     if not latest:
         return Drift(None, {}, _points(starts, samples))
-    version = latest[-1].version
+    # Not simply the newest: a name may stand for two models that take turns.
+    versions = Counter(row.version for row in latest[-LEAST_RECENT:])
+    ((version, _),) = versions.most_common(1)
     old = [row for rows in samples for row in rows if row.version == version]
     recent = [row for row in latest if row.version == version]
     whole = _compare(old, recent, SURE)

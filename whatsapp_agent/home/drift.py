@@ -27,8 +27,8 @@ def of_drift(user: User | AnonymousUser) -> Iterator[Concern]:
 def sentence(alarm: Alarm) -> str:
     return _text(alarm) % {
         "model": alarm.version.model,
-        "before": f"{alarm.before:.0%}".replace("%", " %"),
-        "now": f"{alarm.now:.0%}".replace("%", " %"),
+        "before": _percent(alarm.before),
+        "now": _percent(alarm.now),
         "value": f"{alarm.value or 0:.2f}",
     }
 
@@ -60,6 +60,10 @@ def _text(alarm: Alarm) -> str:
                 "%(model)s says %(value)s in %(now)s of its last judgements,"
                 " in %(before)s before: does it still tell them apart?"
             )
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.0f}\N{NO-BREAK SPACE}%"
 
 
 def _address() -> str:

@@ -156,6 +156,14 @@ def test_never_compares_two_versions(group, change):
     assert [point.is_new for point in found.points].count(True) == 1
 
 
+def test_keeps_to_the_version_in_use_when_another_answers_once(group):
+    judge(group, scores(1000), days_ago=20, spread=15)
+    judge(group, scores(500, higher=0.15, seed=1), days_ago=1)
+    judge(group, [0.5], model="gpt-5-nano-elsewhere")
+
+    assert Sign.SCORES in signs(drift.measure())
+
+
 def test_needs_enough_to_compare(group):
     judge(group, scores(drift.LEAST_REFERENCE - 1), days_ago=20, spread=15)
     judge(group, scores(drift.RECENT, higher=0.4, seed=1), days_ago=1)

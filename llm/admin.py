@@ -8,12 +8,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _, gettext_lazy
 
 from llm.admin_decisions import PROMPTS, Story, export
 from llm.admin_filters import ConversationFilter, DecisionList
 from llm.admin_records import RecentValuesFilter, RecordAdmin, SinceFilter
-from llm.models import Decision
+from llm.models import Decision, Label
 
 
 @admin.register(Decision)
@@ -111,10 +112,29 @@ class DecisionAdmin(RecordAdmin):
             raise PermissionDenied
         request.GET = request.GET.copy()
         with_prompts = bool(request.GET.pop("prompts", None))
+        form = "jsonl" if request.GET.pop("format", [""])[-1] == "jsonl" else "csv"
         if with_prompts and not self.has_prompt_permission(request):
             raise PermissionDenied
         try:
             found = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             return HttpResponseRedirect(reverse("admin:llm_decision_changelist"))
-        return export(found.queryset, with_prompts)
+        return export(found.queryset, with_prompts, form)
+
+
+@admin.register(Label)
+class LabelAdmin(RecordAdmin):
+    list_display = ("created_at", "verdict", "origin", "rater", "about", "inclusion")
+    list_filter = ("verdict", "origin", SinceFilter)
+    list_select_related = ("decision", "rater")
+    fields = ("about", "verdict", "origin", "rater", "inclusion", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Label]:
+        return (
+            super().get_queryset(request).defer("decision__input", "decision__output")
+        )
+
+    @admin.display(description=gettext_lazy("decision"))
+    def about(self, label: Label) -> str:
+        url = reverse("admin:llm_decision_change", args=[label.decision_id])
+        return format_html('<a href="{}">{}</a>', url, label.decision)

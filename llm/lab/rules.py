@@ -7,7 +7,7 @@ from llm.providers.scripted.language import words
 from llm.providers.scripted.signs import CLOSING, QUESTION
 
 # So many lines ago the member may have spoken to this sender.
-_JUST = 5
+_JUST = 8
 
 
 def always(example: Example) -> bool:
@@ -27,10 +27,11 @@ def mention(example: Example) -> bool:
 
 
 def just_addressed(example: Example) -> bool:
-    """The member's last line was for this sender, a moment ago."""
-    recent = example.before[-_JUST:]
-    own = [said for said in recent if said.sender == example.member]
-    return bool(own) and is_named(own[-1].text, example.said.sender)
+    """The member spoke to this sender by name a moment ago."""
+    return any(
+        said.sender == example.member and is_named(said.text, example.said.sender)
+        for said in example.before[-_JUST:]
+    )
 
 
 def question_to_nobody(example: Example) -> bool:

@@ -33,6 +33,7 @@ SLICE_SECONDS = 10
 REST_SECONDS = 0.01
 LEASE = timedelta(minutes=2)
 GIVE_UP_AFTER = 5  # failures in a row
+GONE = "Its input is not stored any more, or not readable."
 
 FIELDS = (
     "relevance_provider",
@@ -178,7 +179,7 @@ def _free() -> Q:
 
 def _slice(replay: Replay, token: str) -> None:
     until = time.monotonic() + SLICE_SECONDS
-    spent, failures = replay.spent, 0
+    spent, failed = replay.spent, []
     for result in _pending(replay):
         mine = Replay.objects.filter(
             pk=replay.pk, lease_token=token, state=State.RUNNING
@@ -192,8 +193,10 @@ def _slice(replay: Replay, token: str) -> None:
             return
         _judge(replay, result)
         spent += result.cost or 0
-        failures = failures + 1 if result.error else 0
-        if failures == GIVE_UP_AFTER:
+        failed = [*failed, result.pk] if result.error not in ("", GONE) else []
+        if len(failed) == GIVE_UP_AFTER:
+            # Whoever lets it go on has mended something: these are asked again.
+            replay.results.filter(pk__in=failed).update(judged_at=None, error="")
             steer(replay.pk, State.PAUSED, result.error)
             return
         time.sleep(REST_SECONDS)
@@ -217,7 +220,7 @@ def _judge(replay: Replay, result: ReplayResult) -> None:
     decision = result.decision
     moment = stored.read(decision.input)
     if moment is None:
-        result.error = "Its input is not stored any more, or not readable."
+        result.error = GONE
     else:
         own = decision.conversation.instructions
         policy = "\n\n".join(filter(None, [values["group_instructions"], own]))

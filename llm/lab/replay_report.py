@@ -7,7 +7,7 @@ from functools import cached_property
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from llm.lab.comparison import Comparison, Flips, compare
+from llm.lab.comparison import Comparison, Flips, forecast
 from llm.lab.models import Replay, ReplayResult
 from llm.lab.prices import Prices
 from llm.models import Label
@@ -92,8 +92,7 @@ class Report:
     def _part(self, results: list[ReplayResult], labelled: bool = True) -> Part:
         flips = [self._flips(results, flip) for flip in (Flip.REPLY, Flip.SILENCE)]
         is_told = labelled and any(one.labelled for one in flips)
-        is_known = is_told or (labelled and results and not any(f.total for f in flips))
-        comparison = compare(len(results), *flips, self.prices) if is_known else None
+        comparison = forecast(len(results), *flips, self.prices) if is_told else None
         return Part(len(results), *flips, comparison)
 
     def _flips(self, results: list[ReplayResult], flip: str) -> Flips:

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from llm import relevance
 from llm.lab import replay as replays, stored
+from llm.lab.comparison import Flips, forecast
 from llm.lab.models import Replay, ReplayResult
 from llm.lab.prices import Prices
 from llm.lab.replay_report import Report, majority, to_label
@@ -321,3 +322,18 @@ def test_draws_what_still_has_its_input():
     Decision.objects.filter(pk=rule.pk).update(source="rule", p=None)
 
     assert replays.draw(10) == [kept.pk]
+
+
+def test_a_single_label_leaves_it_open_which_is_better():
+    one = forecast(100, Flips(1, 1, 0), Flips(0), Prices(1, 1))
+    many = forecast(100, Flips(40, 40, 4), Flips(0), Prices(1, 1))
+
+    assert 0.05 < one.probability < 0.6
+    assert many.probability < 0.01
+    assert many.cost.low < 0.32 < many.cost.high
+
+
+def test_flips_to_silence_save_what_nobody_wanted():
+    found = forecast(100, Flips(0), Flips(40, 40, 4), Prices(1, 1))
+
+    assert found.probability > 0.99

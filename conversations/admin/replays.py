@@ -10,7 +10,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _, gettext_lazy
+from django.views.decorators.http import require_POST
 
 from conversations.admin import adoption, settings_fields
 from conversations.admin.forms import LimitedForm
@@ -195,6 +197,7 @@ class ReplayAdmin(RecordAdmin):
         }
         return self._page(request, "change_form", context)
 
+    @method_decorator(require_POST)
     def steer(self, request: HttpRequest, pk: int) -> HttpResponse:
         replay = self._posted(request, pk)
         to = request.POST.get("to", "")
@@ -241,10 +244,12 @@ class ReplayAdmin(RecordAdmin):
             defaults={"verdict": verdict},
         )
 
+    @method_decorator(require_POST)
     def adopt(self, request: HttpRequest, pk: int) -> HttpResponse:
         replay = self._posted(request, pk)
         return self._changed(request, replay, adoption.adopt, _("Adopted."))
 
+    @method_decorator(require_POST)
     def roll_back(self, request: HttpRequest, pk: int) -> HttpResponse:
         replay = self._posted(request, pk)
         told = _("The settings are as they were before.")
@@ -263,8 +268,6 @@ class ReplayAdmin(RecordAdmin):
 
     def _posted(self, request: HttpRequest, pk: int) -> Replay:
         _require(request, START)
-        if request.method != "POST":
-            raise PermissionDenied
         return get_object_or_404(Replay, pk=pk)
 
     def _page(self, request: HttpRequest, name: str, context: dict) -> HttpResponse:

@@ -179,7 +179,7 @@ def test_a_viewer_changes_nothing(staff, name):
 def test_nothing_changes_on_a_get(staff, name):
     replay = make_replay(state="running")
 
-    assert staff(*MAY_START).get(url(name, replay)).status_code == 403
+    assert staff(*MAY_START).get(url(name, replay)).status_code == 405
 
 
 def test_the_dispatcher_wakes_a_replay_that_nobody_works_on(monkeypatch):

@@ -69,6 +69,7 @@ MODELS = {
     "evolution.UnreadableEvent": (VIEWER, NOBODY, NOBODY, ADMIN),
     "llm.Decision": (VIEWER, NOBODY, NOBODY, NOBODY),
     "llm.Replay": (VIEWER, NOBODY, NOBODY, NOBODY),
+    "llm.Label": (VIEWER, NOBODY, NOBODY, NOBODY),
 }
 # Who may open (GET) and send something to (POST) the pages that a model's list has
 # anyway: which of its four columns tells it.
@@ -98,10 +99,12 @@ OTHERS = {
     "<url>": (VIEWER, VIEWER),
     "architecture": (VIEWER, VIEWER),
     "architecture_live": (VIEWER, VIEWER),
+    "label_queue": (OPERATOR, OPERATOR),
     "more": (VIEWER, VIEWER),
     "status": (VIEWER, VIEWER),
     "auth_user_password_change": (ADMIN, ADMIN),
     "conversations_conversation_steer": (NOBODY, OPERATOR),
+    "conversations_conversation_correct": (NOBODY, OPERATOR),
     "conversations_conversation_read": (NOBODY, OPERATOR),
     "conversations_conversation_list": (VIEWER, NOBODY),
     "conversations_conversation_live": (VIEWER, NOBODY),

@@ -17,6 +17,12 @@ pytestmark = pytest.mark.django_db
 MAY_START = ("view_decision", "change_agentsettings")
 
 
+@pytest.fixture(autouse=True)
+def _keep_the_connection(monkeypatch):
+    """A test has one, with its transaction open."""
+    monkeypatch.setattr(tasks, "close_old_connections", lambda: None)
+
+
 def form(**changed):
     live = adoption.plain(AgentSettings.load())
     del live["relevance_timeout"]

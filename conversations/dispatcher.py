@@ -12,6 +12,7 @@ from django_q.conf import Conf
 
 from conversations import mailbox, whatsapp
 from conversations.models import Conversation, Worker
+from llm.lab import replay
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ class Dispatcher(threading.Thread):
         self._looked_at = time.monotonic()
         self._starving = 0
         self._waiting: set[tuple] = set()
-        self._neglected: dict[int, float] = {}
+        self._neglected: dict[tuple[str, int], float] = {}
 
     @property
     def is_stuck(self) -> bool:
@@ -50,7 +51,7 @@ class Dispatcher(threading.Thread):
                     if not has_looked_back:
                         whatsapp.provider().look_back()
                         has_looked_back = True
-                    self._look_after_the_bridge()
+                    self._look_after()
                 mailbox.wake_due()
             except DatabaseError:
                 logger.exception("The dispatcher cannot reach the database")
@@ -66,16 +67,21 @@ class Dispatcher(threading.Thread):
         )
         self._starving = self._starving + 1 if self._is_starving() else 0
 
-    def _look_after_the_bridge(self) -> None:
+    def _look_after(self) -> None:
+        """Work that belongs to no conversation: the bridge's record, and replays."""
         now = time.monotonic()
         before, self._neglected = self._neglected, {}
-        for pk in whatsapp.provider().neglected():
+        for task in [
+            *(("look_after", pk) for pk in whatsapp.provider().neglected()),
+            *(("replay", pk) for pk in replay.due()),
+        ]:
             # It stays neglected until a thread takes it up.
-            asked_at = before.get(pk)
+            asked_at = before.get(task)
             if asked_at is None or now - asked_at >= LOOK_AFTER_AGAIN:
                 asked_at = now
-                mailbox.enqueue("conversations.tasks.look_after", pk)
-            self._neglected[pk] = asked_at
+                name, pk = task
+                mailbox.enqueue(f"conversations.tasks.{name}", pk)
+            self._neglected[task] = asked_at
 
     def _is_starving(self) -> bool:
         moment = mailbox.now()

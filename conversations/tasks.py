@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 from django.conf import settings
-from django.db import close_old_connections, connections
+from django.db import DatabaseError, close_old_connections, connections
 
 from conversations import contacts, pipeline, whatsapp
 from conversations.models import Conversation
+from llm.lab import replay as replays
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,29 @@ def look_after(pk: int) -> None:
 
 def _look_after(pk: int) -> None:
     whatsapp.provider().look_after(pk)
+
+
+@cache
+def _replays() -> ThreadPoolExecutor:
+    """One thread apart from those of the conversations: no reply waits for a replay."""
+    return ThreadPoolExecutor(1, "replay")
+
+
+def replay(pk: int) -> None:
+    """A slice of a replay; its lease keeps others out."""
+    _replays().submit(_replay, pk)
+
+
+def _replay(pk: int) -> None:
+    try:
+        close_old_connections()
+        replays.work(pk)
+    except Exception as error:
+        logger.exception("Cannot go on with replay %s", pk)
+        try:
+            replays.steer(pk, replays.State.PAUSED, repr(error)[:500])
+        except DatabaseError:
+            connections.close_all()
 
 
 def _work(conversation_id: int) -> None:

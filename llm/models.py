@@ -138,3 +138,6 @@ class Label(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_verdict_display()} ({self.get_origin_display()})"
+
+
+from llm.lab.models import Replay, ReplayResult  # noqa: E402, F401

@@ -50,6 +50,11 @@ def judge(
     request = request_for(
         lines, judged, names=names, policy=policy, model=model, group_name=group_name
     )
+    return answer(request, model)
+
+
+def answer(request: Request, model: Model) -> Judgement:
+    """Ask, a second time if the first answer cannot be read."""
     version = prompts.version("relevance", request.system)
     text, call = ask(model, version, request)
     verdict = None if call.error else read(text)

@@ -33,7 +33,7 @@ def _sections() -> list[Section]:
                 "conversations.Contact",
             ),
         ),
-        Section(_("Judging"), ("llm.Decision", "llm.Label")),
+        Section(_("Judging"), ("llm.Decision", "llm.Label", "llm.Replay")),
         Section(
             _("WhatsApp"),
             (

@@ -66,6 +66,38 @@ def compare(
     return Comparison(summary(changes), sum(change < 0 for change in changes) / draws)
 
 
+def forecast(
+    decisions: int,
+    to_reply: Flips,
+    to_silence: Flips,
+    prices: Prices,
+    *,
+    draws: int = 4000,
+    seed: int = 0,
+) -> Comparison:
+    """As `compare`, for decisions to come, of which these are a random sample.
+
+    How often a decision turns, and how often rightly, stays uncertain when all are labelled.
+    """
+    rest = decisions - to_reply.total - to_silence.total
+    if rest < 0:
+        raise ValueError("There cannot be more flips than decisions.")
+    rng = random.Random(seed)
+    changes = []
+    for _ in range(draws):
+        # Dirichlet, by Jeffreys' prior.
+        shares = [
+            rng.gammavariate(count + 0.5, 1)
+            for count in (to_reply.total, to_silence.total, rest)
+        ]
+        replies, silences = (share / sum(shares) for share in shares[:2])
+        changes.append(
+            replies * _expected(to_reply, rng, prices)
+            - silences * _expected(to_silence, rng, prices)
+        )
+    return Comparison(summary(changes), sum(change < 0 for change in changes) / draws)
+
+
 def mcnemar(better: int, worse: int) -> float:
     """McNemar's exact two-sided p-value: of labelled flips, how many were right, how many wrong."""
     if min(better, worse) < 0:
@@ -79,3 +111,9 @@ def _turned(flips: Flips, rng: random.Random, prices: Prices) -> float:
     """What these replies cost, against silence."""
     wanted = flips.draw(rng)
     return prices.unwanted * (flips.total - wanted) - prices.missed * wanted
+
+
+def _expected(flips: Flips, rng: random.Random, prices: Prices) -> float:
+    """What such a reply costs, against silence."""
+    wanted = rng.betavariate(flips.wanted + 0.5, flips.labelled - flips.wanted + 0.5)
+    return prices.unwanted * (1 - wanted) - prices.missed * wanted + prices.call

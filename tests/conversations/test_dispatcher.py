@@ -66,7 +66,7 @@ def test_has_looked_after_whatever_the_bridge_neglects_but_not_at_every_look(
     dispatcher, bridge
 ):
     for _ in range(3):
-        dispatcher._look_after_the_bridge()
+        dispatcher._look_after()
 
     tasks = [task.task for task in OrmQ.objects.all()]
     assert [(task["func"], task["args"]) for task in tasks] == [

@@ -24,6 +24,8 @@ from evolution.models import (
     Silence,
     UnreadableEvent,
 )
+from llm.lab.models import Replay
+from llm.lab.replay import FIELDS
 from llm.models import Decision, Label
 from tests.factories import (
     ANA,
@@ -96,6 +98,7 @@ def _make_messages(conversation, contact, text: str) -> None:
         decision = _make_decision(conversation, step, text)
         decision.messages.add(question)
     sent = {"decision": decision, **fitting(Message, text, "error")}
+    _make_replay(decision, text)
     for status in ("sent", "draft", "failed", "unknown", "queued"):
         make_outbound(conversation, text, status=status, **sent)
 
@@ -113,6 +116,24 @@ def _make_decision(conversation, step: str, text: str) -> Decision:
         input=text,
         output=text,
         **texts,
+    )
+
+
+def _make_replay(decision: Decision, text: str) -> None:
+    values = {
+        **dict.fromkeys(FIELDS, "0"),
+        "relevance_timeout": 5.0,
+        "threshold": 0.6,
+        "group_instructions": "",
+    }
+    replay = Replay.objects.create(
+        candidate=values | {"group_instructions": text},
+        live=values,
+        state="paused",
+        **fitting(Replay, text, "name", "why"),
+    )
+    replay.results.create(
+        decision=decision, place=0, judged_at=timezone.now(), p=0.2, flip="silence"
     )
 
 

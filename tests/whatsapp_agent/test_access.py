@@ -68,6 +68,7 @@ MODELS = {
     "evolution.RefusedWebhook": (VIEWER, NOBODY, NOBODY, ADMIN),
     "evolution.UnreadableEvent": (VIEWER, NOBODY, NOBODY, ADMIN),
     "llm.Decision": (VIEWER, NOBODY, NOBODY, NOBODY),
+    "llm.Replay": (VIEWER, NOBODY, NOBODY, NOBODY),
     "llm.Label": (VIEWER, NOBODY, NOBODY, NOBODY),
 }
 # Who may open (GET) and send something to (POST) the pages that a model's list has
@@ -117,6 +118,11 @@ OTHERS = {
     "evolution_instance_search": (NOBODY, OPERATOR),
     "evolution_unreadableevent_replay": (NOBODY, OPERATOR),
     "llm_decision_export": (VIEWER, NOBODY),
+    "llm_replay_new": (ADMIN, ADMIN),
+    "llm_replay_steer": (NOBODY, ADMIN),
+    "llm_replay_label": (OPERATOR, OPERATOR),
+    "llm_replay_adopt": (NOBODY, ADMIN),
+    "llm_replay_rollback": (NOBODY, ADMIN),
     "sandbox_phone": (ADMIN, NOBODY),
     "sandbox_phone_chat": (ADMIN, NOBODY),
     "sandbox_send": (NOBODY, ADMIN),

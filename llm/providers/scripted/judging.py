@@ -3,7 +3,8 @@
 import math
 import re
 
-from llm.providers.scripted.language import names as is_named, stems, words
+from llm.providers.scripted.language import stems, words
+from llm.providers.scripted.moment import Moment
 from llm.providers.scripted.signs import (
     ASKING,
     CLOSING,
@@ -13,12 +14,13 @@ from llm.providers.scripted.signs import (
     REASONS,
     STOP,
     TO_ALL,
-    WEIGHTS,
 )
+from llm.providers.scripted.weights import WEIGHTS
 from llm.transcript import Line
 
 _LINK = re.compile(r"https?://\S+|www\.\S+")
-_RECENT = 6
+_CROWD = 4  # other members
+_LONG = 10  # lines without one of ours
 
 
 def judge(lines: list[Line], judged: list[int], names: list[str], policy: str) -> dict:
@@ -26,102 +28,83 @@ def judge(lines: list[Line], judged: list[int], names: list[str], policy: str) -
     burst = [line for line in lines if line.n in judged]
     if not burst:
         return {"why": "nothing to judge", "kind": "not_for_us", "p": 0}
-    text = "\n".join(line.text for line in burst if not line.is_deleted)
-    if STOP.search(text) and _is_ours(burst, text, names):
+    moment = Moment(lines, burst, names)
+    found = features(moment, policy)
+    if STOP.search(moment.text) and {"to us", "named"} & set(found):
         return {"why": "asks the assistant to be quiet", "kind": "stop", "p": 2}
-    found = _features(lines, burst, text, names, policy)
     score = sum(WEIGHTS[feature] for feature in found) + WEIGHTS["base"]
     p = round(100 / (1 + math.exp(-score)))
     return {"why": _why(found, p), "kind": _kind(found), "p": p}
 
 
-def _is_ours(burst: list[Line], text: str, names: list[str]) -> bool:
-    return any(line.to_us for line in burst) or any(is_named(text, n) for n in names)
+def features(moment: Moment, policy: str) -> list[str]:
+    """What is to be seen at this moment, by the names that have a weight."""
+    checks = _address(moment) | _talk(moment) | _text(moment, policy)
+    return [feature for feature, is_there in checks.items() if is_there]
 
 
-def _features(
-    lines: list[Line], burst: list[Line], text: str, names: list[str], policy: str
-) -> list[str]:
-    before = [line for line in lines if line.n < burst[0].n]
-    after = [line for line in lines if line.n > burst[-1].n]
-    sender = burst[0].sender_id
-    others = {ln.sender for ln in lines if ln.sender_id != sender and not ln.is_agent}
-    by_number = {line.n: line for line in lines}
-    replied = [by_number[ln.reply_to] for ln in burst if ln.reply_to in by_number]
-    said = words(_LINK.sub(" ", text))
-    asks = "?" in text or "？" in text
-    named = any(is_named(text, name) for name in names)
-    to_us = any(ln.to_us for ln in burst) or any(ln.is_agent for ln in replied)
-    for_another = not (named or to_us) and (
-        any(not ln.is_agent and ln.sender_id != sender for ln in replied)
-        or any(_calls(text, name) for name in others)
-    )
-    question_word = _starts_a_question(said, names)
-    wants = asks or (question_word and len(said) > 3) or bool(ASKING.search(text))
-    checks = {
-        "to us": to_us,
-        "named": named,
-        "follows our line": bool(before) and before[-1].is_agent and not for_another,
-        "we just answered this member": _answered(before, sender) and not for_another,
-        "question mark": asks,
-        "question word": question_word,
-        "asks for help": bool(ASKING.search(text)),
-        "open question": wants and not for_another and len(said) > 2,
+def _address(moment: Moment) -> dict[str, bool]:
+    is_named = any(map(moment.names_us, moment.burst))
+    is_ours = any(map(moment.calls_us, moment.burst))
+    ours = {said[0] for name in moment.names if (said := words(name))}
+    return {
+        "to us": is_ours and not is_named,
+        "named": is_named,
+        "named first": is_named and words(moment.text)[0] in ours,
+        "for another member": moment.is_for_another,
+    }
+
+
+def _talk(moment: Moment) -> dict[str, bool]:
+    ago = 0 if moment.is_for_another else moment.to_sender
+    return {
+        "we just answered this member": 1 <= ago <= 3,
+        "we answered this member lately": 4 <= ago <= 8,
+        "we answered this member before": ago > 8,
+        "we spoke lately": 1 <= moment.since_ours <= 5,
+        "we are silent": moment.since_ours == 0 and len(moment.before) >= _LONG,
+        "new voice": moment.is_new_voice,
+        "crowd": _is_crowd(moment),
+        "answered meanwhile": any(
+            line.is_agent
+            or (line.sender_id != moment.sender and line.kind != "reaction")
+            for line in moment.after
+        ),
+    }
+
+
+def _text(moment: Moment, policy: str) -> dict[str, bool]:
+    said = words(_LINK.sub(" ", moment.text))
+    asks = "?" in moment.text or "？" in moment.text
+    is_question = asks or (_starts_a_question(said, moment.names) and len(said) > 3)
+    wants = is_question or bool(ASKING.search(moment.text))
+    is_open = wants and not moment.is_for_another and len(said) > 2
+    has_link = bool(_LINK.search(moment.text))
+    return {
+        "question": is_question,
+        "asks for help": wants and not is_question,
+        "open question": is_open,
+        "open question in a crowd": is_open and _is_crowd(moment),
         "asked of everybody": wants and bool(TO_ALL & set(said)),
-        "policy": wants and bool(stems(policy) & stems(text)),
-        "for another member": for_another,
-        "in talk with another member": _is_in_talk(before, sender) and not named,
+        "policy": wants and bool(stems(policy) & stems(moment.text)),
         "closing": bool(said) and not asks and set(said) <= CLOSING,
         "greeting": bool(said) and set(said) <= GREETINGS,
         "very short": 0 < len(said) < 3,
-        "only a link": not said and bool(_LINK.search(text)),
-        "no words": not said and not _LINK.search(text) and not asks,
-        "answered meanwhile": any(
-            ln.is_agent or (ln.sender_id != sender and ln.kind != "reaction")
-            for ln in after
-        ),
+        "short": 3 <= len(said) < 5,
+        "only a link": not said and has_link,
+        "no words": not (said or has_link or asks),
     }
-    return [feature for feature, is_there in checks.items() if is_there]
+
+
+def _is_crowd(moment: Moment) -> bool:
+    """Where many take part, most questions find somebody else who answers."""
+    return len(moment.others) >= _CROWD
 
 
 def _starts_a_question(said: list[str], names: list[str]) -> bool:
     skipped = FILLERS.union(*map(words, names))
     first = [word for word in said if word not in skipped][:1]
     return bool(QUESTION & set(first))
-
-
-def _calls(text: str, name: str) -> bool:
-    """Whether a text addresses a member: by full name, @name, or first name first."""
-    first = (words(name) or [""])[0]
-    if len(first) < 2:
-        return False
-    return is_named(text, name) or words(text)[:2].count(first) > 0
-
-
-def _answered(before: list[Line], sender: str) -> bool:
-    """Whether the last lines have one of ours for this member."""
-    numbers = {line.n for line in before if line.sender_id == sender}
-    writers = {line.sender for line in before if line.sender_id == sender}
-    for previous, line in zip([None, *before], before, strict=False):
-        if not line.is_agent or line not in before[-_RECENT:]:
-            continue
-        if line.reply_to in numbers or any(_calls(line.text, w) for w in writers):
-            return True
-        if previous and previous.sender_id == sender and line.reply_to is None:
-            return True
-    return False
-
-
-def _is_in_talk(before: list[Line], sender: str) -> bool:
-    """Whether this member and one other wrote all of the last lines in turn."""
-    recent = before[-4:]
-    writers = [line.sender_id for line in recent]
-    return (
-        len(recent) == 4
-        and not any(line.is_agent for line in recent)
-        and sender in writers
-        and len(set(writers)) == 2
-    )
 
 
 def _why(found: list[str], p: int) -> str:
@@ -135,10 +118,8 @@ def _why(found: list[str], p: int) -> str:
 def _kind(found: list[str]) -> str:
     if "for another member" in found:
         return "not_for_us"
-    if {"follows our line", "we just answered this member"} & set(found):
+    if "we just answered this member" in found:
         return "smalltalk" if "closing" in found else "followup"
-    if {"question mark", "question word"} & set(found):
+    if "question" in found:
         return "question"
-    if "asks for help" in found:
-        return "request"
-    return "smalltalk"
+    return "request" if "asks for help" in found else "smalltalk"

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 
 def _set(text: str) -> frozenset[str]:
@@ -28,9 +29,14 @@ _ENDINGS = re.compile(
 
 def words(text: str) -> list[str]:
     """Lower-case words without accents."""
+    return list(_words(text))
+
+
+@lru_cache(maxsize=2048)
+def _words(text: str) -> tuple[str, ...]:
     plain = unicodedata.normalize("NFKD", text.lower())
     plain = "".join(char for char in plain if not unicodedata.combining(char))
-    return re.findall(r"[^\W_]+", plain)
+    return tuple(re.findall(r"[^\W_]+", plain))
 
 
 def stems(text: str) -> frozenset[str]:
@@ -53,10 +59,18 @@ def language(text: str) -> str:
     return best if is_sure else "en"
 
 
-def names(text: str, name: str) -> bool:
+def is_named(text: str, name: str) -> bool:
     """Whether a name stands in a text as words of its own."""
-    wanted, said = words(name), words(text)
+    wanted, said = _words(name), _words(text)
     if not wanted:
         return False
     size = len(wanted)
     return any(said[i : i + size] == wanted for i in range(len(said) - size + 1))
+
+
+def is_called(text: str, name: str) -> bool:
+    """Whether a text addresses somebody: by full name, @name, or first name first."""
+    first = (_words(name) or ("",))[0]
+    if len(first) < 2:
+        return False
+    return is_named(text, name) or first in _words(text)[:2]

@@ -1,8 +1,4 @@
-"""What the scripted judgement looks for, and how much each sign counts.
-
-The weights are set by hand, with a logistic fit on public help channels in view. Being
-named and open questions count for more than there: an assistant is there for them.
-"""
+"""What the scripted judgement looks for, and how it calls what it found."""
 
 import re
 
@@ -48,44 +44,29 @@ STOP = re.compile(
     r"|sei still|tais[- ]toi)\b",
     re.I,
 )
-WEIGHTS = {
-    "base": -3.0,
-    "to us": 4.6,
-    "named": 3.4,
-    "follows our line": 1.1,
-    "we just answered this member": 1.4,
-    "question mark": 0.8,
-    "question word": 0.3,
-    "asks for help": 0.5,
-    "open question": 2.4,
-    "asked of everybody": 0.6,
-    "policy": 1.0,
-    "for another member": -3.0,
-    "in talk with another member": -1.2,
-    "closing": -1.6,
-    "greeting": -1.0,
-    "very short": -0.8,
-    "only a link": -1.5,
-    "no words": -2.0,
-    "answered meanwhile": -1.8,
-}
 REASONS = {
     "to us": "speaks to the assistant",
     "named": "names the assistant",
-    "follows our line": "follows what the assistant said",
+    "named first": "speaks to the assistant by name",
+    "for another member": "meant for another member",
     "we just answered this member": "continues with the assistant",
-    "question mark": "asks a question",
-    "question word": "asks a question",
+    "we answered this member lately": "continues with the assistant",
+    "we answered this member before": "the assistant helped this member",
+    "we spoke lately": "the assistant takes part",
+    "we are silent": "the assistant does not take part",
+    "new voice": "a member who had not spoken yet",
+    "crowd": "many others are here to answer",
+    "answered meanwhile": "somebody answered already",
+    "question": "asks a question",
     "asks for help": "asks for help",
     "open question": "open question to the group",
+    "open question in a crowd": "many others are here to answer",
     "asked of everybody": "asks everybody",
     "policy": "about what the operator named",
-    "for another member": "meant for another member",
-    "in talk with another member": "members talk with each other",
     "closing": "thanks or agreement",
     "greeting": "a greeting",
     "very short": "too short to need an answer",
+    "short": "too short to need an answer",
     "only a link": "a link, nothing asked",
     "no words": "no words",
-    "answered meanwhile": "somebody answered already",
 }

@@ -8,7 +8,7 @@ from decimal import Decimal, DecimalException
 
 from django.utils.timezone import localtime
 
-from llm.providers.scripted.language import language, names as is_named, stems, words
+from llm.providers.scripted.language import is_named, language, stems, words
 from llm.providers.scripted.phrases import PHRASES
 from llm.providers.scripted.signs import STOP
 from llm.transcript import Line, clean_name

@@ -1,0 +1,74 @@
+"""The input of step 1 as it was stored, read back so that it can be asked again."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from llm import prompts
+from llm.call import Model
+from llm.providers import Request
+from llm.relevance import MAX_TOKENS
+from llm.transcript import ASSISTANT, Line
+
+_NAMES = "The assistant's names: "
+# The transcript tells the hour alone.
+_DAY = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Stored:
+    names: list[str]
+    prompt: str
+    lines: list[Line]
+    judged: list[int]
+
+    def request(self, policy: str, model: Model) -> Request:
+        """As it would be asked today, about the chat as it was."""
+        return Request(
+            purpose="relevance",
+            system=prompts.relevance_system(self.names, policy),
+            prompt=self.prompt,
+            model=model.name,
+            schema=prompts.RELEVANCE_SCHEMA,
+            max_tokens=MAX_TOKENS,
+            temperature=0.0,
+            timeout=model.timeout,
+            data={
+                "lines": self.lines,
+                "judged": self.judged,
+                "names": self.names,
+                "policy": policy,
+            },
+        )
+
+
+def read(text: str) -> Stored | None:
+    """What `Decision.input` holds; None where it is not what this version writes."""
+    # The prompt is JSON lines, and none of them is empty.
+    system, _, prompt = text.rpartition("\n\n")
+    names = [line for line in system.splitlines() if line.startswith(_NAMES)]
+    try:
+        _head, *items, last = map(json.loads, prompt.split("\n"))
+        lines = [_line(item) for item in items if "n" in item]
+        told = json.loads(names[0].removeprefix(_NAMES))
+        return Stored(told, prompt, lines, list(last["judge"]))
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        return None
+
+
+def _line(item: dict) -> Line:
+    alias, _, name = item["from"].partition(" ")
+    hour, minute = map(int, item["at"].split(":"))
+    return Line(
+        n=item["n"],
+        at=_DAY.replace(hour=hour, minute=minute),
+        sender=name or alias,
+        sender_id=alias,
+        is_agent=alias == ASSISTANT,
+        text=item.get("text", ""),
+        kind=item.get("kind", "text"),
+        reply_to=item.get("reply_to"),
+        to_us=item.get("to_us", False),
+        is_edited=item.get("edited", False),
+        is_deleted=item.get("deleted", False),
+    )

@@ -1,19 +1,15 @@
 """Prune a large database while webhooks come in: how long does either hold up the other?"""
 
-import argparse
-import os
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.pages.data import SETTINGS
+from bench import large
+from bench.large import ROOT, Deliveries, environment, manage, missing, serving
 from bench.systems import free_port
-from bench.upgrade import ROOT, Deliveries, environment, make, manage, missing, serving
 
 ALONE_SECONDS = 10
 KEEP = """
@@ -86,24 +82,10 @@ def _spread(seconds: list[float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.pruning", description=__doc__
-    )
-    parser.add_argument("--messages", type=int, default=1_000_000)
-    parser.add_argument("--rate", type=float, default=20, help="Webhooks a second.")
+    parser = large.arguments("python -m bench.pruning", __doc__)
     parser.add_argument("--seconds", type=float, default=600, help="Then break it off.")
-    parser.add_argument("--database", type=Path, help="One to take a copy of.")
     options = parser.parse_args()
-    os.environ.update(SETTINGS)
-    import django
-
-    django.setup()
-    with tempfile.TemporaryDirectory() as folder:
-        database = Path(folder) / "db.sqlite3"
-        if options.database:
-            shutil.copy(options.database, database)
-        else:
-            make(database, options.messages)
+    with large.database(options) as database:
         print(run(database, options.rate, options.seconds))
 
 

@@ -24,7 +24,7 @@ from django.conf import settings
 from django.db import connections
 from django_q import cluster as django_q_cluster
 
-from conversations import dispatcher, housekeeping, mailbox
+from conversations import dispatcher, durability, housekeeping, mailbox
 
 logger = logging.getLogger(__name__)
 
@@ -135,6 +135,7 @@ def run(slot: str) -> None:
     freed = mailbox.free(slot)
     logger.info("Worker %s starts; it freed %s leases", slot, freed)
     connections.close_all()
+    durability.relax()
     CrashOnlySentinel.parent = os.getpid()
     CrashOnlySentinel.parent_pulse, CrashOnlySentinel.own_pulse = Pulse(), Pulse()
     django_q_cluster.Sentinel, django_q_cluster.Stat = CrashOnlySentinel, Turn

@@ -258,7 +258,9 @@ def _refuse_if_just_being_sent(event: StatusUpdate) -> None:
 
 
 def _same(event: StatusUpdate | MessageEdited | MessageDeleted):
-    return Message.objects.filter(
+    # The index has only those with an id.
+    named = Message.objects.exclude(whatsapp_id="")
+    return named.filter(
         whatsapp_id=event.whatsapp_id, conversation__instance=event.instance
     )
 

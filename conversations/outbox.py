@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from conversations import gates, hot, whatsapp
+from conversations.durability import durable
 from conversations.logs import about
 from conversations.mailbox import Lease, LeaseLost, fence, now
 from conversations.models import AgentSettings, Conversation, Message, Mode
@@ -200,7 +201,7 @@ _INTEND = """
 def _store_intent(lease: Lease, message: Message, message_id: str) -> bool:
     """Commit that the message is about to leave; return whether it still may."""
     message.attempt = _new_attempt()
-    with transaction.atomic():
+    with durable(), transaction.atomic():
         fence(lease, last_message_at=now())
         # Only now: waiting for the others' transactions is no reason not to send.
         message.attempted_at, stored_at = now(), time.monotonic()

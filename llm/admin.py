@@ -8,12 +8,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _, gettext_lazy
 
 from llm.admin_decisions import PROMPTS, Story, export
 from llm.admin_filters import ConversationFilter, DecisionList
 from llm.admin_records import RecentValuesFilter, RecordAdmin, SinceFilter
-from llm.models import Decision
+from llm.models import Decision, Label
 
 
 @admin.register(Decision)
@@ -118,3 +119,21 @@ class DecisionAdmin(RecordAdmin):
         except IncorrectLookupParameters:
             return HttpResponseRedirect(reverse("admin:llm_decision_changelist"))
         return export(found.queryset, with_prompts)
+
+
+@admin.register(Label)
+class LabelAdmin(RecordAdmin):
+    list_display = ("created_at", "verdict", "origin", "rater", "about", "inclusion")
+    list_filter = ("verdict", "origin", SinceFilter)
+    list_select_related = ("decision", "rater")
+    fields = ("about", "verdict", "origin", "rater", "inclusion", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Label]:
+        return (
+            super().get_queryset(request).defer("decision__input", "decision__output")
+        )
+
+    @admin.display(description=gettext_lazy("decision"))
+    def about(self, label: Label) -> str:
+        url = reverse("admin:llm_decision_change", args=[label.decision_id])
+        return format_html('<a href="{}">{}</a>', url, label.decision)

@@ -1,5 +1,7 @@
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _, ngettext
 
 
@@ -66,11 +68,19 @@ class Decision(models.Model):
     class Meta:
         permissions = [("view_prompt", "Can read prompts and raw answers")]
         indexes = [
-            # What a threshold would have done is counted from the index alone.
+            # What a threshold would have done is counted from the index alone, also
+            # for one version or conversation.
             models.Index(
-                fields=["created_at", "p"],
+                fields=[
+                    "created_at",
+                    "p",
+                    "prompt_version",
+                    "provider",
+                    "model",
+                    "conversation",
+                ],
                 condition=Q(step="relevance", source="model", p__isnull=False),
-                name="judged_decisions",
+                name="scored_decisions",
             )
         ]
 
@@ -85,3 +95,46 @@ class Decision(models.Model):
             return ""
         days = (self.pruned_at - self.created_at).days
         return ngettext("Deleted after %d day", "Deleted after %d days", days) % days
+
+
+class Label(models.Model):
+    """A person's verdict: should the assistant have replied here?
+
+    Estimates count only those of the queue, which drew the decision by chance; a
+    correction in passing is a case, and a flip belongs to one comparison.
+    """
+
+    class Verdict(models.TextChoices):
+        WANTED = "wanted", _("Wanted")
+        UNWANTED = "unwanted", _("Not wanted")
+        REACTION = "reaction", _("A reaction would do")  # counts as not wanted
+        UNSURE = "unsure", _("Unsure")  # counted, never estimated with
+
+    class Origin(models.TextChoices):
+        QUEUE = "queue", _("Queue")
+        CORRECTION = "correction", _("Correction")
+        FLIP = "flip", _("Flip of a replay")
+
+    decision = models.ForeignKey(Decision, models.CASCADE, related_name="labels")
+    rater = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="labels"
+    )
+    verdict = models.CharField(max_length=10, choices=Verdict)
+    origin = models.CharField(max_length=10, choices=Origin)
+    inclusion = models.FloatField(
+        null=True,
+        blank=True,
+        help_text=_("Probability with which the queue offered the decision."),
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        default_permissions = ("add", "view")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["decision", "rater", "origin"], name="one_label_per_rater"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_verdict_display()} ({self.get_origin_display()})"

@@ -49,3 +49,18 @@ def roles(db) -> None:
 
     if not Group.objects.filter(name="admin").exists():
         import_module("whatsapp_agent.migrations.0001_roles").make_roles(apps)
+
+
+@pytest.fixture
+def staff(client, django_user_model):
+    """Sign in a member of staff with these permissions."""
+
+    from django.contrib.auth.models import Permission
+
+    def staff(*codenames: str):
+        person = django_user_model.objects.create_user("member", is_staff=True)
+        person.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        client.force_login(person)
+        return client
+
+    return staff

@@ -1,6 +1,7 @@
 """Configuration from the environment; secrets from files before variables."""
 
 import json
+import math
 import os
 from pathlib import Path
 
@@ -18,14 +19,17 @@ def boolean(name: str, default: bool = False) -> bool:
     return value in {"1", "true", "yes", "on"}
 
 
-def number(name: str, default: float) -> float:
+def number(name: str, default: float, least: float = 0) -> float:
     value = string(name, str(default))
     try:
-        return float(value)
+        number = float(value)
     except ValueError as error:
         raise ImproperlyConfigured(
             f"{name} must be a number, not {value!r}."
         ) from error
+    if not least <= number < math.inf:
+        raise ImproperlyConfigured(f"{name} must be {least:g} or more, not {value!r}.")
+    return number
 
 
 def strings(name: str, default: str = "") -> list[str]:

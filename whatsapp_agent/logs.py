@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from functools import cached_property
 from urllib.parse import quote, urlsplit
@@ -49,7 +50,7 @@ class ToldElsewhere(logging.Filter):
         return not is_refusal and path not in ("/readyz", "/metrics")
 
 
-class SafeFormatter(logging.Formatter):
+class SafeFormatter(ABC, logging.Formatter):
     """Nothing is to log a secret; should something do so after all, it is hidden."""
 
     @cached_property
@@ -60,8 +61,8 @@ class SafeFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return self._secret.sub(HIDDEN, self._line(record))
 
-    def _line(self, record: logging.LogRecord) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def _line(self, record: logging.LogRecord) -> str: ...
 
     def _event(self, record: logging.LogRecord) -> str:
         """What strangers wrote must not look like a line of its own."""

@@ -113,8 +113,8 @@ if IS_SQLITE:
     DATABASES["default"]["ENGINE"] = "whatsapp_agent.sqlite"
     # FULL: a webhook that was answered 200 survives a power cut.
     # NORMAL is faster and survives only the crash of a process.
-    synchronous = env.string("SQLITE_SYNCHRONOUS", "FULL").upper()
-    if synchronous not in {"NORMAL", "FULL", "EXTRA"}:
+    SQLITE_SYNCHRONOUS = env.string("SQLITE_SYNCHRONOUS", "FULL").upper()
+    if SQLITE_SYNCHRONOUS not in {"NORMAL", "FULL", "EXTRA"}:
         raise ImproperlyConfigured("SQLITE_SYNCHRONOUS must be NORMAL, FULL or EXTRA.")
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
@@ -122,7 +122,7 @@ if IS_SQLITE:
         # cannot wait for the lock later, it fails with "database is locked".
         "transaction_mode": "IMMEDIATE",
         "init_command": (
-            f"PRAGMA journal_mode=WAL;PRAGMA synchronous={synchronous};"
+            f"PRAGMA journal_mode=WAL;PRAGMA synchronous={SQLITE_SYNCHRONOUS};"
             "PRAGMA mmap_size=134217728;PRAGMA cache_size=-4000;"
             "PRAGMA journal_size_limit=67108864;PRAGMA temp_store=MEMORY"
         ),
@@ -131,8 +131,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Wake-ups for the worker. They may be lost or repeated: the database is the truth.
 REDIS_URL = env.string("REDIS_URL")
-WORKER_PROCESSES = int(env.number("WORKER_PROCESSES", 2))
-WORKER_THREADS = int(env.number("WORKER_THREADS", 32))
+WORKER_PROCESSES = int(env.number("WORKER_PROCESSES", 2, least=1))
+WORKER_THREADS = int(env.number("WORKER_THREADS", 32, least=1))
 Q_CLUSTER = {
     "name": "whatsapp-agent",
     "workers": WORKER_PROCESSES,
@@ -156,7 +156,7 @@ Q_CLUSTER = {
     ),
 }
 # Seconds that a worker may work on a conversation without renewing its claim.
-LEASE_SECONDS = env.number("LEASE_SECONDS", 30)
+LEASE_SECONDS = env.number("LEASE_SECONDS", 30, least=1)
 # Where the worker keeps the locks that prove which of its processes are alive.
 RUN_DIR = Path(env.string("RUN_DIR", str(BASE_DIR / "run")))
 
@@ -173,9 +173,9 @@ EVOLUTION_SEND_TIMEOUT = env.number("EVOLUTION_SEND_TIMEOUT", 70)
 RECONCILE_SECONDS = env.number("RECONCILE_SECONDS", EVOLUTION_SEND_TIMEOUT + 20)
 WEBHOOK_URL = env.string("WEBHOOK_URL", f"{SITE_URL}/api/webhook/evolution")
 # How often to look in Evolution's record for messages that no webhook told of.
-MISSED_SEARCH_MINUTES = env.number("MISSED_SEARCH_MINUTES", 5)
+MISSED_SEARCH_MINUTES = env.number("MISSED_SEARCH_MINUTES", 5, least=0.01)
 # A bridge that is silent for so long while its record goes on is mended.
-WATCHDOG_MINUTES = env.number("WATCHDOG_MINUTES", 10)
+WATCHDOG_MINUTES = env.number("WATCHDOG_MINUTES", 10, least=0.01)
 # The current secret first; a second one stays valid while it is being rotated.
 WEBHOOK_SECRETS = [
     value

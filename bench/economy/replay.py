@@ -49,7 +49,7 @@ class Replay:
         )
 
     def run(self) -> Conversation:
-        providers = {"evolution": "bench.economy.bridge"}
+        providers = {"evolution": "bench.bridge"}
         begin = _moment(self._chat.messages[0].at)
         with (
             override_settings(WHATSAPP_PROVIDERS=providers),

@@ -81,7 +81,7 @@ def _make_ready() -> None:
         return Completion(text, model="bench", tokens_in=900, tokens_out=20)
 
     call.complete = complete
-    settings.WHATSAPP_PROVIDERS = {"evolution": "bench.growth.bridge"}
+    settings.WHATSAPP_PROVIDERS = {"evolution": "bench.bridge"}
     AgentSettings.objects.filter(pk=1).update(**prepare.SETTINGS)
     AgentSettings._copy = None
 

@@ -2,7 +2,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -29,19 +28,6 @@ OPERATOR = ["view_conversation", "steer_conversation"]
 @pytest.fixture
 def conversation():
     return make_conversation()
-
-
-@pytest.fixture
-def staff(client, django_user_model):
-    """Sign in somebody with these permissions."""
-
-    def staff(*codenames: str):
-        person = django_user_model.objects.create_user("member", is_staff=True)
-        person.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-        client.force_login(person)
-        return client
-
-    return staff
 
 
 def group(name: str, **fields) -> Conversation:

@@ -2,7 +2,6 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -32,19 +31,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def conversation():
     return make_conversation()
-
-
-@pytest.fixture
-def staff(django_user_model, client):
-    """Sign in a member of staff with these permissions."""
-
-    def staff(*codenames: str):
-        person = django_user_model.objects.create_user("member", is_staff=True)
-        person.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-        client.force_login(person)
-        return client
-
-    return staff
 
 
 def queries(client, *args, **kwargs) -> int:

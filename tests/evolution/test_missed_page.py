@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
@@ -17,17 +16,6 @@ def row():
     return Instance.objects.create(
         name="wa1", state="open", search_at=timezone.now() + timedelta(minutes=5)
     )
-
-
-@pytest.fixture
-def member(client, django_user_model):
-    def member(*codenames: str):
-        person = django_user_model.objects.create_user("member", is_staff=True)
-        person.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-        client.force_login(person)
-        return client
-
-    return member
 
 
 def at(name: str, row: Instance) -> str:
@@ -103,8 +91,8 @@ class TestButton:
         "codenames",
         [("view_instance", "steer_conversation"), ("view_instance", "change_instance")],
     )
-    def test_has_a_worker_look(self, member, row, codenames):
-        client = member(*codenames)
+    def test_has_a_worker_look(self, staff, row, codenames):
+        client = staff(*codenames)
 
         response = client.post(at("search", row), follow=True)
 
@@ -113,8 +101,8 @@ class TestButton:
         assert row.search_at <= timezone.now()
         assert "A worker is about to look." in response.text
 
-    def test_is_not_for_those_who_only_look(self, member, row):
-        client = member("view_instance")
+    def test_is_not_for_those_who_only_look(self, staff, row):
+        client = staff("view_instance")
 
         assert "Look for missed" not in client.get(at("change", row)).text
         assert client.post(at("search", row)).status_code == 403
@@ -128,10 +116,10 @@ class TestButton:
         assert "Try again" in admin_client.get(at("change", row)).text
 
 
-def test_who_may_see_the_numbers_may_see_the_lists(member, row):
+def test_who_may_see_the_numbers_may_see_the_lists(staff, row):
     now = timezone.now()
     silence = Silence.objects.create(instance=row, began_at=now, steps="Restarted.")
-    client = member("view_instance")
+    client = staff("view_instance")
 
     for one in (make_search(row, found=7), silence):
         name = f"admin:evolution_{one._meta.model_name}"

@@ -4,9 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -29,20 +27,6 @@ def _no_collected_static_files(settings):
 @pytest.fixture
 def conversation():
     return make_conversation()
-
-
-@pytest.fixture
-def staff(django_user_model):
-    """Sign in a member of staff with these permissions."""
-
-    def staff(*codenames: str) -> Client:
-        person = django_user_model.objects.create_user("member", is_staff=True)
-        person.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-        client = Client()
-        client.force_login(person)
-        return client
-
-    return staff
 
 
 def decide(conversation, *texts: str, **fields) -> Decision:

@@ -80,6 +80,14 @@ def test_refuses_nonsense(monkeypatch, read):
         read("FLAG")
 
 
+@pytest.mark.parametrize("value", ["0", "-1", "inf", "nan"])
+def test_refuses_a_number_that_is_out_of_range(monkeypatch, value):
+    monkeypatch.setenv("MINUTES", value)
+
+    with pytest.raises(ImproperlyConfigured, match="MINUTES must be 1 or more"):
+        env.number("MINUTES", 5, least=1)
+
+
 def test_a_secret_file_for_everybody_is_reported(secret_file):
     assert check_secret_files(None) == []
 

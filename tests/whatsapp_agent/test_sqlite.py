@@ -88,3 +88,32 @@ def test_a_database_in_memory_has_no_queue():
 
     assert connection._turnstile is None
     connection.close()
+
+
+def test_a_statement_on_its_own_waits_for_its_turn(connect):
+    first, second = connect(), connect()
+    with first.cursor() as cursor:
+        cursor.execute("CREATE TABLE one (id INTEGER)")
+    begin(first)
+
+    waiting = in_thread(lambda: second.cursor().execute("INSERT INTO one VALUES (1)"))
+
+    assert waiting.is_alive()
+    first.rollback()
+    waiting.join(5)
+    begin(first)  # its turn is over
+
+
+def test_several_statements_of_one_kind_wait_together(connect):
+    first, second = connect(), connect()
+    with first.cursor() as cursor:
+        cursor.execute("CREATE TABLE one (id INTEGER)")
+    begin(first)
+
+    insert = "INSERT INTO one VALUES (%s)"
+    waiting = in_thread(lambda: second.cursor().executemany(insert, [(1,), (2,)]))
+
+    assert waiting.is_alive()
+    first.rollback()
+    waiting.join(5)
+    assert not waiting.is_alive()

@@ -5,21 +5,59 @@ time. Among many writers that is unfair: a webhook could wait for seconds while 
 is busy. Here a transaction first waits for its turn: among the threads of its process,
 then among the processes, at a lock of the kernel that wakes the one who waits longest. So
 a webhook waits for one transaction of each other process, however many threads these have.
-Who writes outside a transaction does not queue, and is still safe: SQLite's own lock
+A statement that writes outside a transaction is one by itself, and queues as well. Who
+comes in another way, a person at a shell, does not, and is still safe: SQLite's own lock
 remains.
 """
 
 import fcntl
 import os
+import sqlite3
 import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from django.db.backends.sqlite3 import base
+
+_WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
+
+
+class Cursor(base.SQLiteCursorWrapper):
+    def __init__(
+        self, connection: sqlite3.Connection, database: "DatabaseWrapper"
+    ) -> None:
+        super().__init__(connection)
+        self._database = database
+
+    def execute(self, query: str, params: object = None) -> "Cursor":
+        return self._in_turn(super().execute, query, params)
+
+    def executemany(self, query: str, param_list: Iterable) -> "Cursor":
+        return self._in_turn(super().executemany, query, param_list)
+
+    def _in_turn(self, execute: Callable, query: str, params: object) -> "Cursor":
+        is_alone = not self._database.in_atomic_block
+        if is_alone and query.lstrip()[:7].upper().startswith(_WRITES):
+            with self._database.turn():
+                return execute(query, params)
+        return execute(query, params)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     _threads = threading.Lock()
     _has_turn = False
     _turnstile: int | None = None  # a file of this connection's own: flock goes by file
+
+    def create_cursor(self, name: str | None = None) -> Cursor:
+        return self.connection.cursor(factory=lambda raw: Cursor(raw, self))
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        self._wait_for_turn()
+        try:
+            yield
+        finally:
+            self._give_way()
 
     def _start_transaction_under_autocommit(self) -> None:
         self._wait_for_turn()

@@ -6,11 +6,12 @@ from conversations.admin.conversation_list import ConversationList
 from conversations.admin.conversation_page import ConversationPage
 from conversations.admin.forms import ConversationForm
 from conversations.admin.kept import KeptAdmin
+from conversations.admin.labelling import LabelQueue
 from conversations.models import Conversation
 
 
 @admin.register(Conversation)
-class ConversationAdmin(ConversationList, ConversationPage, KeptAdmin):
+class ConversationAdmin(ConversationList, ConversationPage, LabelQueue, KeptAdmin):
     form = ConversationForm
     fieldsets = (
         (

@@ -24,7 +24,7 @@ from evolution.models import (
     Silence,
     UnreadableEvent,
 )
-from llm.models import Decision
+from llm.models import Decision, Label
 from tests.factories import (
     ANA,
     make_contact,
@@ -45,6 +45,13 @@ def make_everything(text: str = "Hello") -> None:
     _make_queue(text)
     staff = User.objects.create_user("sam", is_staff=True)
     Group.objects.get_or_create(name="viewer")
+    Label.objects.create(
+        decision=Decision.objects.earliest("pk"),
+        rater=staff,
+        verdict="wanted",
+        origin="queue",
+        inclusion=0.1,
+    )
     now = timezone.now()
     Worker.objects.create(slot="host-1", started_at=now, seen_at=now)
     SettingsChange.objects.create(

@@ -68,6 +68,7 @@ MODELS = {
     "evolution.RefusedWebhook": (VIEWER, NOBODY, NOBODY, ADMIN),
     "evolution.UnreadableEvent": (VIEWER, NOBODY, NOBODY, ADMIN),
     "llm.Decision": (VIEWER, NOBODY, NOBODY, NOBODY),
+    "llm.Label": (VIEWER, NOBODY, NOBODY, NOBODY),
 }
 # Who may open (GET) and send something to (POST) the pages that a model's list has
 # anyway: which of its four columns tells it.
@@ -97,6 +98,7 @@ OTHERS = {
     "<url>": (VIEWER, VIEWER),
     "architecture": (VIEWER, VIEWER),
     "architecture_live": (VIEWER, VIEWER),
+    "label_queue": (OPERATOR, OPERATOR),
     "more": (VIEWER, VIEWER),
     "status": (VIEWER, VIEWER),
     "auth_user_password_change": (ADMIN, ADMIN),

@@ -36,7 +36,10 @@ def against_each_other(found: Finding, chart: Chart, tried: float) -> SafeString
     curve = [(row.recall.mean, row.precision.mean) for row in rows]
     parts = [plots.line(_same_f1(f1), "f1", f"F1 {f1}") for f1 in F1_LINES]
     parts.append(plots.line(curve, "pr"))
-    parts += [plots.dot((x, y), "pr", _told(row), 3) for (x, y), row in zip(curve, rows, strict=True)]
+    parts += [
+        plots.dot((x, y), "pr", _told(row), 3)
+        for (x, y), row in zip(curve, rows, strict=True)
+    ]
     if rows:
         always = rows[0]
         at = (always.recall.mean, always.precision.mean)

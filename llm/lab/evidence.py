@@ -37,7 +37,9 @@ class Version(NamedTuple):
         return f"{crc32(repr(tuple(self)).encode()):08x}"
 
     def __str__(self) -> str:
-        return " · ".join(part for part in (self.model, self.provider, self.prompt) if part)
+        return " · ".join(
+            part for part in (self.model, self.provider, self.prompt) if part
+        )
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,11 @@ def labels(within: Window, version: Version) -> Labels:
         decision__model=version.model,
     )
     rows = given.order_by("-pk").values_list(
-        "decision_id", "decision__conversation_id", "decision__p", "verdict", "inclusion"
+        "decision_id",
+        "decision__conversation_id",
+        "decision__p",
+        "verdict",
+        "inclusion",
     )[:MOST_LABELS]
     return agreed(reversed(rows))
 

@@ -270,7 +270,9 @@ def find(
 
 def _between(rows: Sequence[Row], threshold: float) -> Row:
     """A row for any threshold: what lies between two of them is taken to be even."""
-    above = next((n for n, row in enumerate(rows) if row.threshold >= threshold - 1e-9), -1)
+    above = next(
+        (n for n, row in enumerate(rows) if row.threshold >= threshold - 1e-9), -1
+    )
     high = rows[above]
     if above <= 0 or high.threshold - threshold < 1e-9:
         return high

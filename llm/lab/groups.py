@@ -114,9 +114,7 @@ def _cheapest(costs: Sequence[float]) -> int:
     return max(n for n, cost in enumerate(costs) if cost <= least + 1e-9)
 
 
-def _cost_at(
-    costs: Sequence[float], thresholds: Sequence[float], at: float
-) -> float:
+def _cost_at(costs: Sequence[float], thresholds: Sequence[float], at: float) -> float:
     above = next(
         (n for n, one in enumerate(thresholds) if one >= at - 1e-9), len(costs) - 1
     )

@@ -41,7 +41,9 @@ def histogram(found: Finding, chart: Chart, marks: Sequence[Mark]) -> SafeString
         "<g><title>{}</title>{}</g>",
         (
             (
-                _("%(low).2f to %(high).2f: %(wanted)d wanted, %(unwanted)d not, %(rest)d unlabelled")
+                _(
+                    "%(low).2f to %(high).2f: %(wanted)d wanted, %(unwanted)d not, %(rest)d unlabelled"
+                )
                 % {
                     "low": n / BINS,
                     "high": (n + 1) / BINS,

@@ -48,18 +48,27 @@ def cases(state: State, labels: Labels, threshold: float) -> list[Cases]:
     corrected = _corrections(state)
     said |= dict(corrected)
     keys = [
-        _filled([one.decision for one in unwanted], _close(state, threshold, True), said),
-        _filled([one.decision for one in missed], _close(state, threshold, False), said),
+        _filled(
+            [one.decision for one in unwanted], _close(state, threshold, True), said
+        ),
+        _filled(
+            [one.decision for one in missed], _close(state, threshold, False), said
+        ),
         [key for key, _verdict in corrected],
     ]
-    found = _read(keys)
+    found = _read({key for row in keys for key in row})
+    before = _excerpts(found)
     titles = [
         (_("Likely unwanted replies"), _("No reply at this threshold looks unwanted.")),
         (_("Likely misses"), _("No silence at this threshold looks like a miss.")),
         (_("Corrections by staff"), _("Nobody has corrected a decision here.")),
     ]
     return [
-        Cases(title, empty, [Case(found[k], said.get(k, ""), _before(found)[k]) for k in row if k in found])
+        Cases(
+            title,
+            empty,
+            [Case(found[k], said.get(k, ""), before[k]) for k in row if k in found],
+        )
         for (title, empty), row in zip(titles, keys, strict=True)
     ]
 
@@ -113,23 +122,15 @@ def _corrections(state: State) -> list[tuple[int, str]]:
     ]
 
 
-def _read(keys: list[list[int]]) -> dict[int, Row]:
-    wanted = {key for row in keys for key in row}
-    rows = listed(Decision.objects.filter(pk__in=wanted))
-    found = {one.pk: Row(one) for one in rows}
-    before = _excerpts(found)
-    for key, row in found.items():
-        object.__setattr__(row, "before", before[key])
-    return found
-
-
-def _before(found: dict[int, Row]) -> dict[int, tuple[Message, ...]]:
-    return {key: row.before for key, row in found.items()}
+def _read(keys: set[int]) -> dict[int, Row]:
+    return {one.pk: Row(one) for one in listed(Decision.objects.filter(pk__in=keys))}
 
 
 def _excerpts(found: dict[int, Row]) -> dict[int, tuple[Message, ...]]:
     """What was said just before each, in one query for all of them."""
-    starts = {key: row.messages[0].sent_at for key, row in found.items() if row.messages}
+    starts = {
+        key: row.messages[0].sent_at for key, row in found.items() if row.messages
+    }
     ranges = [
         Q(
             conversation=found[key].decision.conversation_id,
@@ -144,7 +145,17 @@ def _excerpts(found: dict[int, Row]) -> dict[int, tuple[Message, ...]]:
             Message.objects.filter(reduce(or_, ranges))
             .annotate(start=Left("text", START))
             .select_related("sender")
-            .only("conversation_id", "direction", "author", "kind", "sent_at", "pruned_at", "sender__name", "sender__phone_jid", "sender__lid")
+            .only(
+                "conversation_id",
+                "direction",
+                "author",
+                "kind",
+                "sent_at",
+                "pruned_at",
+                "sender__name",
+                "sender__phone_jid",
+                "sender__lid",
+            )
         )
         for one in messages.order_by("-sent_at")[:MOST_BEFORE]:
             said[one.conversation_id].append(one)
@@ -154,7 +165,8 @@ def _excerpts(found: dict[int, Row]) -> dict[int, tuple[Message, ...]]:
                 [
                     one
                     for one in said[row.decision.conversation_id]
-                    if key in starts and starts[key] - BEFORE <= one.sent_at < starts[key]
+                    if key in starts
+                    and starts[key] - BEFORE <= one.sent_at < starts[key]
                 ][:EXCERPT]
             )
         )

@@ -78,7 +78,11 @@ def _precision(found: Finding, marks: list[Mark]) -> Figure:
     )
     chart = Chart("precision", title, note, _("threshold"))
     rows = [
-        [words.threshold(row.threshold), words.shares(row.precision), words.shares(row.recall)]
+        [
+            words.threshold(row.threshold),
+            words.shares(row.precision),
+            words.shares(row.recall),
+        ]
         for row in found.rows
     ]
     return Figure(
@@ -109,13 +113,23 @@ def _against(found: Finding, tried: float) -> Figure:
         ]
         for row in found.rows
     ]
-    rows.append([_("A reply to everything"), words.shares(always.recall), words.shares(always.precision), _f1(always)])
+    rows.append(
+        [
+            _("A reply to everything"),
+            words.shares(always.recall),
+            words.shares(always.precision),
+            _f1(always),
+        ]
+    )
     return Figure(
         "against",
         title,
         note,
         curves.against_each_other(found, chart, tried),
-        [Key("always-dot", _("A reply to everything")), Key("tried-dot", _("The threshold tried"))],
+        [
+            Key("always-dot", _("A reply to everything")),
+            Key("tried-dot", _("The threshold tried")),
+        ],
         [_("Threshold"), _("Recall"), _("Precision"), _("F1")],
         rows,
     )
@@ -126,7 +140,11 @@ def _replies(found: Finding, marks: list[Mark]) -> Figure:
     note = _("Counted, not estimated")
     chart = Chart("replies", title, note, _("threshold"))
     rows = [
-        [words.threshold(row.threshold), words.daily(row.response_rate * found.total / found.days), percent(row.response_rate)]
+        [
+            words.threshold(row.threshold),
+            words.daily(row.response_rate * found.total / found.days),
+            percent(row.response_rate),
+        ]
         for row in found.rows
     ]
     head = [_("Threshold"), _("Replies a day"), _("Share")]
@@ -148,7 +166,10 @@ def _cost(found: Finding, marks: list[Mark]) -> Figure:
         ]
         for row in found.rows
     ]
-    keys = [Key("unwanted-area", _("Unwanted replies")), Key("missed-area", _("Missed questions"))]
+    keys = [
+        Key("unwanted-area", _("Unwanted replies")),
+        Key("missed-area", _("Missed questions")),
+    ]
     if found.recommended is not None and found.recommended < NEVER:
         keys.append(Key("best-area", _("Where the best threshold lies")))
     return Figure(
@@ -177,7 +198,9 @@ def _reliability(found: Finding) -> Figure:
     keys = [Key("band-dot", _("Labels of a band, with 90 % interval"))]
     if not found.is_one_class:
         before, after = found.brier
-        rows.append([_("Brier score"), f"{before:.3f} → {after:.3f}", str(found.labelled)])
+        rows.append(
+            [_("Brier score"), f"{before:.3f} → {after:.3f}", str(found.labelled)]
+        )
         keys.append(Key("calibrated", _("Calibrated")))
     keys.append(Key("diagonal", _("As the scores say")))
     return Figure(

@@ -41,9 +41,9 @@ def headline(found: Finding) -> str:
         return ""
     now, then = found.now, found.then
     if abs(now.threshold - then.threshold) < 0.005:
-        return _("The threshold in force, %s, is the one that the evidence recommends.") % (
-            threshold(now.threshold)
-        )
+        return _(
+            "The threshold in force, %s, is the one that the evidence recommends."
+        ) % (threshold(now.threshold))
     return _(
         "Moving %(now)s → %(then)s would send %(replies)s; unwanted %(unwanted)s →"
         " %(less)s, missed %(missed)s → %(more)s a day."
@@ -74,13 +74,17 @@ def badge(found: Finding) -> tuple[str, str, str]:
             return (
                 _("Certified"),
                 TONES[Badge.CERTIFIED],
-                _("Of the replies, at most %(most)s are unwanted; the chance that this is wrong is at most %(risk)s.") % _limits(),
+                _(
+                    "Of the replies, at most %(most)s are unwanted; the chance that this is wrong is at most %(risk)s."
+                )
+                % _limits(),
             )
         case Badge.LIKELY:
             return (
                 _("Likely"),
                 TONES[Badge.LIKELY],
-                _("By the labels so far, at most %(most)s of the replies are unwanted.") % _limits(),
+                _("By the labels so far, at most %(most)s of the replies are unwanted.")
+                % _limits(),
             )
         case Badge.FEW:
             return _("Not enough labels"), TONES[Badge.FEW], _more(found)
@@ -88,7 +92,10 @@ def badge(found: Finding) -> tuple[str, str, str]:
             return (
                 _("Not borne out"),
                 TONES[Badge.UNLIKELY],
-                _("The labels do not bear out that at most %(most)s of the replies are unwanted.") % _limits(),
+                _(
+                    "The labels do not bear out that at most %(most)s of the replies are unwanted."
+                )
+                % _limits(),
             )
     return "", "", ""
 
@@ -104,20 +111,19 @@ def _more(found: Finding) -> str:
     ) % max(more, 1)
 
 
-def labels(found: Finding) -> str:
-    if not found.labels:
-        return _("No labels here yet")
-    return ngettext("%(n)d label: %(yes)d wanted", "%(n)d labels: %(yes)d wanted", found.labelled) % {
-        "n": found.labelled,
-        "yes": found.wanted,
-    }
-
-
 def one_class(found: Finding) -> str:
     bound = {"n": found.labelled, "bound": percent(found.one_class_bound)}
     if found.wanted:
-        return _("Every one of %(n)d labels says wanted: at most %(bound)s of such messages are not.") % bound
-    return _("None of %(n)d labels says wanted: at most %(bound)s of such messages are.") % bound
+        return (
+            _(
+                "Every one of %(n)d labels says wanted: at most %(bound)s of such messages are not."
+            )
+            % bound
+        )
+    return (
+        _("None of %(n)d labels says wanted: at most %(bound)s of such messages are.")
+        % bound
+    )
 
 
 def reliability(found: Finding) -> str:
@@ -127,10 +133,25 @@ def reliability(found: Finding) -> str:
     n = {"n": found.labelled}
     if level.p_value < 0.05:
         if level.observed > level.expected:
-            return _("The scores are too low: replies are wanted more often than they say (n=%(n)d).") % n
-        return _("The scores are too high: replies are wanted less often than they say (n=%(n)d).") % n
+            return (
+                _(
+                    "The scores are too low: replies are wanted more often than they say (n=%(n)d)."
+                )
+                % n
+            )
+        return (
+            _(
+                "The scores are too high: replies are wanted less often than they say (n=%(n)d)."
+            )
+            % n
+        )
     if spread.p_value < 0.05:
-        return _("The scores do not mean what they say: too sure of themselves, or of little meaning (n=%(n)d).") % n
+        return (
+            _(
+                "The scores do not mean what they say: too sure of themselves, or of little meaning (n=%(n)d)."
+            )
+            % n
+        )
     return _("No evidence that the scores are off (n=%(n)d).") % n
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zlib import crc32
 
+from django.core.cache import cache
 from django.db.models import Count, Max, Min, QuerySet
 from django.utils import timezone
 
@@ -21,6 +22,7 @@ from llm.models import Decision, Label
 DAYS = (7, 30, 90)
 # Labels of one version that are read, the newest; nobody gives more in a window.
 MOST_LABELS = 5_000
+VERSIONS_SECONDS = 60
 Verdict = Label.Verdict
 
 
@@ -97,7 +99,12 @@ def window(days: int) -> Window:
 
 
 def versions(within: Window) -> list[Version]:
-    """The latest first."""
+    """The latest first; a new one is seen within a minute."""
+    key = f"lab.versions.{within.days}.{within.first_key}"
+    return cache.get_or_set(key, lambda: _versions(within), VERSIONS_SECONDS)
+
+
+def _versions(within: Window) -> list[Version]:
     rows = _scored(within).values("prompt_version", "provider", "model")
     latest = rows.annotate(latest=Max("created_at")).order_by("-latest")
     return [

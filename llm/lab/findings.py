@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from llm.lab import calibration, checks, guarantees
-from llm.lab.bands import Band, banded, pooled
+from llm.lab.bands import STEPS, Band, banded, hundredths, pooled
 from llm.lab.evidence import Labelled, Labels, Scored, counted
 from llm.lab.intervals import Interval, upper, wilson
 from llm.lab.posterior import Estimate, Posterior, Row, estimate
@@ -126,6 +126,12 @@ class Finding:
             row.recall,
         )
 
+    def worked_out(self) -> "Finding":
+        """With all that takes long, to be kept."""
+        if self.total:
+            _ = self.badge, self.brier, self.level, self.spread
+        return self
+
     # What is promised of the recommended threshold
 
     @cached_property
@@ -179,15 +185,17 @@ class Finding:
         return [band.logged / band.labelled for band in bands]
 
     @cached_property
-    def curve(self) -> calibration.Curve:
-        return calibration.fit(self._scores, self._verdicts, self.weights)
+    def calibrated(self) -> tuple[float, ...]:
+        """The probability that each hundredth of the score comes to."""
+        curve = calibration.fit(self._scores, self._verdicts, self.weights)
+        return tuple(curve(n / STEPS) for n in range(STEPS + 1))
 
-    @property
+    @cached_property
     def brier(self) -> tuple[float, float] | None:
         before = calibration.brier(self._scores, self._verdicts, self.weights)
         if before is None:
             return None
-        after = [self.curve(score) for score in self._scores]
+        after = [self.calibrated[hundredths(score)] for score in self._scores]
         return before, calibration.brier(after, self._verdicts, self.weights)
 
     @cached_property

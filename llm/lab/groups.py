@@ -15,7 +15,7 @@ from llm.lab.intervals import Interval
 from llm.lab.posterior import summary
 from llm.lab.prices import NEVER, Prices
 
-DRAWS = 60
+DRAWS = 40
 MOST = 25  # groups: those where most is judged
 
 

@@ -4,6 +4,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from llm.lab import plots
+from llm.lab.bands import STEPS
 from llm.lab.curves import percent
 from llm.lab.findings import Dot, Finding
 from llm.lab.plots import Chart
@@ -12,7 +13,7 @@ from llm.lab.plots import Chart
 def diagram(found: Finding, chart: Chart) -> SafeString:
     parts = [plots.line([(0, 0), (1, 1)], "diagonal")]
     if found.labels and not found.is_one_class:
-        curve = [(n / 50, found.curve(n / 50)) for n in range(51)]
+        curve = [(n / STEPS, p) for n, p in enumerate(found.calibrated)]
         parts.append(plots.line(curve, "calibrated"))
     for one in found.dots:
         parts.append(plots.whisker(one.score, *one.interval, "band"))

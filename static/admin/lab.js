@@ -9,6 +9,20 @@
   const apply = document.getElementById("lab-apply");
   const dot = document.querySelector(".dot.tried");
 
+  const language = document.documentElement.lang || undefined;
+  // As the server writes them.
+  const daily = (value) => {
+    const digits = value < 99.95 ? 1 : 0;
+    return value.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  };
+  const percent = (value) => Math.round(100 * value).toLocaleString(language);
+  const told = (name, value) => {
+    if (value === null) return rows.none;
+    if (name === "replies") return daily(value);
+    if (name === "unwanted" || name === "missed") return `${daily(value[0])} [${daily(value[1])}–${daily(value[2])}]`;
+    return `${percent(value[0])} % [${percent(value[1])}–${percent(value[2])}]`;
+  };
+
   const show = (threshold) => {
     range.value = threshold;
     for (const chart of document.querySelectorAll(".lab-chart")) {
@@ -19,16 +33,16 @@
       mark.setAttribute("x2", x);
     }
     const step = Math.round(threshold * 100);
-    for (const [name, told] of Object.entries(rows.told[step])) {
-      document.querySelector(`[data-at="${name}"]`).textContent = told;
+    for (const cell of document.querySelectorAll("[data-at]")) {
+      cell.textContent = told(cell.dataset.at, rows[cell.dataset.at][step]);
     }
     if (dot) {
-      const point = rows.points[step];
-      dot.classList.toggle("gone", !point);
-      if (point) {
+      const [precision, recall] = [rows.precision[step], rows.recall[step]];
+      dot.classList.toggle("gone", !precision || !recall);
+      if (precision && recall) {
         const { left, top, width, height } = rows.plot;
-        dot.setAttribute("cx", left + point[0] * width);
-        dot.setAttribute("cy", top + (1 - point[1]) * height);
+        dot.setAttribute("cx", left + recall[0] * width);
+        dot.setAttribute("cy", top + (1 - precision[0]) * height);
       }
     }
     if (apply) apply.value = `${apply.dataset.key}:${threshold.toFixed(2)}`;

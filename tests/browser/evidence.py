@@ -22,7 +22,7 @@ TALK = [
 VERSION = {
     "provider": "openai",
     "model": "gpt-5-nano",
-    "prompt_version": "relevance-4-c1ab",
+    "prompt_version": "1",  # that of the painted scene
 }
 
 

@@ -118,6 +118,6 @@ def _flipped(state: State, key: str, below: float, above: float) -> QuerySet[Dec
     if key == COMMON:
         rows = rows.filter(conversation__threshold=None)
     else:
-        rows = rows.filter(conversation=int(key))
+        rows = cases.of_group(rows, int(key))
     newest = rows.order_by("-created_at").values_list("pk", flat=True)[:SHOWN]
     return Decision.objects.filter(pk__in=list(newest)).order_by("-pk")

@@ -1,13 +1,14 @@
 """Decisions worth a look: where labels and threshold disagree, or nobody has said yet."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import reduce
+from heapq import nsmallest
 from operator import or_
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Left
 from django.utils.translation import gettext as _
 
@@ -38,7 +39,12 @@ class Cases:
     cases: list[Case]
 
 
-def cases(state: State, labels: Labels, threshold: float) -> list[Cases]:
+def cases(
+    state: State, labels: Labels, newest: Sequence[tuple[float, int]]
+) -> list[Cases]:
+    threshold = state.shown
+    above = [row for row in newest if row[0] >= threshold]
+    below = [row for row in newest if row[0] < threshold]
     of = labels.of(state.group.pk if state.group else None)
     unwanted = [one for one in of if not one.wanted and one.p >= threshold]
     missed = [one for one in of if one.wanted and one.p < threshold]
@@ -48,12 +54,8 @@ def cases(state: State, labels: Labels, threshold: float) -> list[Cases]:
     corrected = _corrections(state)
     said |= dict(corrected)
     keys = [
-        _filled(
-            [one.decision for one in unwanted], _close(state, threshold, True), said
-        ),
-        _filled(
-            [one.decision for one in missed], _close(state, threshold, False), said
-        ),
+        _filled([one.decision for one in unwanted], _close(above, threshold), said),
+        _filled([one.decision for one in missed], _close(below, threshold), said),
         [key for key, _verdict in corrected],
     ]
     found = _read({key for row in keys for key in row})
@@ -98,16 +100,23 @@ def judged(state: State) -> QuerySet[Decision]:
         provider=version.provider,
         model=version.model,
     )
-    return rows.filter(conversation=state.group.pk) if state.group else rows
+    return of_group(rows, state.group.pk) if state.group else rows
 
 
-def _close(state: State, threshold: float, above: bool) -> list[int]:
-    """The newest that are nearest to the threshold, on one side of it."""
-    side = {"p__gte": threshold} if above else {"p__lt": threshold}
-    newest = judged(state).filter(**side).order_by("-created_at")
-    rows = list(newest.values_list("p", "pk")[:NEWEST])
-    rows.sort(key=lambda row: abs(row[0] - threshold))
-    return [pk for _p, pk in rows[: 2 * SHOWN]]
+def of_group(rows: QuerySet[Decision], group: int) -> QuerySet[Decision]:
+    # A sum: the index by conversation leads to rows long with prompts, that of scores to none.
+    return rows.annotate(group=F("conversation_id") + 0).filter(group=group)
+
+
+def newest(state: State) -> list[tuple[float, int]]:
+    rows = judged(state).order_by("-created_at").values_list("p", "pk")
+    return list(rows[:NEWEST])
+
+
+def _close(rows: Iterable[tuple[float, int]], threshold: float) -> list[int]:
+    """Those nearest to the threshold."""
+    near = nsmallest(2 * SHOWN, rows, key=lambda row: abs(row[0] - threshold))
+    return [pk for _p, pk in near]
 
 
 def _corrections(state: State) -> list[tuple[int, str]]:

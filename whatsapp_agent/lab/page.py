@@ -14,8 +14,9 @@ from llm.lab import evidence, findings, groups, plots
 from llm.lab.evidence import Labels, Scored
 from llm.lab.findings import Badge, Finding
 from llm.lab.groups import GroupFinding
+from llm.lab.posterior import Estimate
 from whatsapp_agent.lab import words
-from whatsapp_agent.lab.cases import cases
+from whatsapp_agent.lab.cases import cases, newest
 from whatsapp_agent.lab.charts import figures
 from whatsapp_agent.lab.state import RATES, State
 
@@ -29,6 +30,7 @@ class Weighed:
     labels: Labels
     finding: Finding
     groups: list[GroupFinding]
+    newest: list[tuple[float, int]]  # scores and keys
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def context(state: State, user: User) -> dict:
         "figures": list(figures(found, state.shown)) if found.has_curves else [],
         "rows": rows(found),
         "groups": list(_groups(weighed.groups)) if state.group is None else [],
-        "cases": cases(state, weighed.labels, state.shown),
+        "cases": cases(state, weighed.labels, weighed.newest),
     }
 
 
@@ -122,7 +124,7 @@ def _weigh(state: State) -> Weighed:
         groups=bands,
     )
     compared = [] if state.group else _compare(bands, state, days)
-    return Weighed(labels, found, compared)
+    return Weighed(labels, found.worked_out(), compared, newest(state))
 
 
 def scored(state: State) -> Scored:
@@ -149,8 +151,7 @@ def _groups(found: list[GroupFinding]) -> Iterator[GroupRow]:
 
 def rows(found: Finding) -> dict:
     """What the slider needs to tell of any threshold."""
-    steps = [n / 100 for n in range(101)]
-    at = [found.at(step) for step in steps]
+    at = [found.at(n / 100) for n in range(101)]
     return {
         "plot": {
             "left": plots.START,
@@ -158,14 +159,17 @@ def rows(found: Finding) -> dict:
             "width": plots.INNER_WIDTH,
             "height": plots.INNER_HEIGHT,
         },
-        "told": [words.tried(one) for one in at],
-        "points": [
-            None
-            if one.precision is None or one.recall is None
-            else [round(one.recall.mean, 4), round(one.precision.mean, 4)]
-            for one in at
-        ],
+        "replies": [round(one.replies, 3) for one in at],
+        **{
+            name: [_rounded(getattr(one, name)) for one in at]
+            for name in ("unwanted", "missed", "precision", "recall")
+        },
+        "none": _("n/a"),
     }
+
+
+def _rounded(one: Estimate | None) -> list[float] | None:
+    return one and [round(value, 4) for value in one]
 
 
 def applied(recommended: float | None) -> float:

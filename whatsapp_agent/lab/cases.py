@@ -23,6 +23,7 @@ SHOWN = 5
 NEWEST = 2_000
 BEFORE, MOST_BEFORE = timedelta(minutes=30), 300
 EXCERPT = 3
+DOUBTFUL = 0.3  # from the threshold: further off nobody doubts
 
 
 @dataclass
@@ -116,7 +117,7 @@ def newest(state: State) -> list[tuple[float, int]]:
 def _close(rows: Iterable[tuple[float, int]], threshold: float) -> list[int]:
     """Those nearest to the threshold."""
     near = nsmallest(2 * SHOWN, rows, key=lambda row: abs(row[0] - threshold))
-    return [pk for _p, pk in near]
+    return [pk for p, pk in near if abs(p - threshold) <= DOUBTFUL]
 
 
 def _corrections(state: State) -> list[tuple[int, str]]:

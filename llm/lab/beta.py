@@ -30,7 +30,7 @@ def inverse(a: float, b: float, p: float) -> float:
         raise ValueError(f"p must be in [0, 1], not {p}.")
     low, high = 0.0, 1.0
     x = a / (a + b)
-    for _ in range(200):
+    for _ in range(1100):  # as small as numbers get
         error = regularized(a, b, x) - p
         low, high = (low, x) if error > 0 else (x, high)
         density = math.exp(_log_density(a, b, x)) if 0 < x < 1 else 0.0

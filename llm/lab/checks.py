@@ -103,8 +103,26 @@ def psi(reference: Sequence[int], recent: Sequence[int]) -> float | None:
     return sum((b - a) * math.log(b / a) for a, b in zip(first, second, strict=True))
 
 
+def fisher(k1: int, n1: int, k2: int, n2: int) -> float:
+    """Fisher's exact two-sided p-value: are k1 of n1 and k2 of n2 of one rate?"""
+    if not (0 <= k1 <= n1 and 0 <= k2 <= n2):
+        raise ValueError(f"k of n needs 0 <= k <= n, not {k1}/{n1} and {k2}/{n2}.")
+    k = k1 + k2
+    found = _ways(n1, k1) + _ways(n2, k2)
+    others = (
+        _ways(n1, i) + _ways(n2, k - i) for i in range(max(0, k - n2), min(k, n1) + 1)
+    )
+    # Those as improbable as this one, whatever rounding says.
+    tail = sum(math.exp(o - _ways(n1 + n2, k)) for o in others if o <= found + 1e-7)
+    return min(tail, 1.0)
+
+
 def two_sided(z: float) -> float:
     return 2 * NormalDist().cdf(-abs(z))
+
+
+def _ways(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
 def _shares(counts: Sequence[int]) -> list[float]:

@@ -18,7 +18,7 @@ from llm.lab.regression import sigmoid
 
 # Each from a normal distribution: the mean is the prior as it is.
 SHIFTS, SHIFT_DEVIATION = tuple(step / 2 for step in range(-6, 7)), 1.5
-SLOPES, SLOPE_DEVIATION = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0), 0.5
+SLOPES, SLOPE_DEVIATION = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0), 1.0
 TRUSTS = (1, 4, 16, 64)  # times kappa
 # A beta distribution with a shape near 0 would know an unseen band for certain.
 LEAST_SHAPE = 0.05

@@ -11,6 +11,7 @@ from whatsapp_agent.home.attention import Concern
 from whatsapp_agent.home.chats import Decided, Waiting
 from whatsapp_agent.home.checklist import Facts, Line
 from whatsapp_agent.home.connection import Connection, Linked
+from whatsapp_agent.home.drift import of_drift
 from whatsapp_agent.home.spark import spark
 
 CHATS = "conversations.view_conversation"
@@ -82,4 +83,9 @@ def _concerns(
         concerns += attention.of_messages(
             numbers.day, numbers.outbox, user.has_perm(CHATS)
         )
-    return [*concerns, *attention.of_bridge(user), *attention.of_pauses(user)]
+    return [
+        *concerns,
+        *attention.of_bridge(user),
+        *of_drift(user),
+        *attention.of_pauses(user),
+    ]

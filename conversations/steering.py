@@ -6,9 +6,10 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils import timezone
 
-from conversations import intake, mailbox, outbox
+from conversations import cases, intake, mailbox, outbox
 from conversations.models import FOREVER, Conversation, Message
 from conversations.splitting import split
+from llm.models import Label
 
 Status = Message.Status
 Outcome = Message.Outcome
@@ -56,6 +57,7 @@ def approve(draft: Message, staff: AbstractBaseUser, text: str | None = None) ->
     parts = _parts(draft)
     if text is not None and not text.strip():
         raise NotPossible("There is nothing to send.")
+    cases.note_draft(draft, staff, Label.Verdict.WANTED)
     if text is None or text == whole_text(draft):
         parts.update(status=Status.QUEUED, staff=staff, received_at=timezone.now())
     else:
@@ -75,7 +77,9 @@ def approve(draft: Message, staff: AbstractBaseUser, text: str | None = None) ->
 
 @transaction.atomic
 def discard(draft: Message, staff: AbstractBaseUser) -> None:
-    _parts(draft).update(status=Status.DROPPED, error=f"Discarded by {staff}"[:500])
+    parts = _parts(draft)
+    cases.note_draft(draft, staff, Label.Verdict.UNWANTED)
+    parts.update(status=Status.DROPPED, error=f"Discarded by {staff}"[:500])
     _asked(draft).update(
         outcome=Outcome.DISCARDED, reason=f"Discarded by {staff}"[:300]
     )

@@ -112,13 +112,14 @@ class DecisionAdmin(RecordAdmin):
             raise PermissionDenied
         request.GET = request.GET.copy()
         with_prompts = bool(request.GET.pop("prompts", None))
+        form = "jsonl" if request.GET.pop("format", [""])[-1] == "jsonl" else "csv"
         if with_prompts and not self.has_prompt_permission(request):
             raise PermissionDenied
         try:
             found = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             return HttpResponseRedirect(reverse("admin:llm_decision_changelist"))
-        return export(found.queryset, with_prompts)
+        return export(found.queryset, with_prompts, form)
 
 
 @admin.register(Label)

@@ -12,8 +12,9 @@ from django.utils.formats import number_format
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
-from llm import admin_csv
-from llm.models import Decision
+from llm import admin_csv, json_lines
+from llm.lab.signals import Signal, signals
+from llm.models import Decision, Label
 
 Outcome = Decision.Outcome
 
@@ -119,20 +120,26 @@ def judged(length: int) -> Prefetch:
 
 
 def export(
-    decisions: QuerySet[Decision], with_prompts: bool = False
+    decisions: QuerySet[Decision], with_prompts: bool = False, form: str = "csv"
 ) -> StreamingHttpResponse:
     fields = FIELDS + PROMPTS if with_prompts else FIELDS
     rows = (
         decisions.select_related(None)
         .select_related("conversation__contact")
         .prefetch_related(None)
-        .prefetch_related(judged(LONGEST))
+        .prefetch_related(
+            judged(LONGEST),
+            Prefetch("labels", Label.objects.select_related("rater").order_by("pk")),
+        )
         .defer(None)
         .defer(*(() if with_prompts else PROMPTS), "conversation__instructions")
     )
+    found = rows.iterator(chunk_size=AT_ONCE)
+    if form == "jsonl":
+        return json_lines.response("decisions", (_record(o, fields) for o in found))
     head = ("id", "created_at", "conversation_id", "conversation", "said", *fields)
     return admin_csv.response(
-        "decisions", head, _cells(rows.iterator(chunk_size=AT_ONCE), fields)
+        "decisions", (*head, "labels", "inclusion"), _cells(found, fields)
     )
 
 
@@ -140,12 +147,35 @@ def _cells(
     decisions: Iterable[Decision], fields: Iterable[str]
 ) -> Iterator[Iterable[object]]:
     for one in decisions:
-        said = "\n".join(
-            message.start or message.gone or f"[{message.kind}]"
-            for message in one.messages.all()
-        )
-        about = (one.pk, one.created_at, one.conversation_id, str(one.conversation))
-        yield chain(about, [said], (getattr(one, name) for name in fields))
+        labels = one.labels.all()
+        said = "; ".join(f"{label.origin}: {label.verdict}" for label in labels)
+        offered = (label.inclusion for label in labels if label.inclusion is not None)
+        values = (getattr(one, name) for name in fields)
+        yield chain(_about(one).values(), values, [said, next(offered, None)])
+
+
+def _record(decision: Decision, fields: Iterable[str]) -> dict[str, object]:
+    values = {name: getattr(decision, name) for name in fields}
+    labels = [
+        {name: getattr(label, name) for name in ("verdict", "origin", "inclusion")}
+        | {"rater": str(label.rater or ""), "created_at": label.created_at}
+        for label in decision.labels.all()
+    ]
+    return _about(decision) | values | {"labels": labels}
+
+
+def _about(decision: Decision) -> dict[str, object]:
+    said = "\n".join(
+        message.start or message.gone or f"[{message.kind}]"
+        for message in decision.messages.all()
+    )
+    return {
+        "id": decision.pk,
+        "created_at": decision.created_at,
+        "conversation_id": decision.conversation_id,
+        "conversation": str(decision.conversation),
+        "said": said,
+    }
 
 
 @dataclass(frozen=True)
@@ -164,6 +194,15 @@ class Story:
         together = Decision.objects.filter(messages__in=self.judged)
         found = {one.pk: one for one in together.defer(*PROMPTS).order_by("pk")}
         return [Row(one) for one in {**found, self.decision.pk: self.decision}.values()]
+
+    @cached_property
+    def labels(self) -> list[Label]:
+        return list(self.decision.labels.select_related("rater").order_by("pk"))
+
+    @cached_property
+    def signals(self) -> list[Signal]:
+        is_judgement = self.decision.step == Decision.Step.RELEVANCE
+        return signals(self.decision) if is_judgement else []
 
     @cached_property
     def sent(self) -> list[Model]:

@@ -5,16 +5,21 @@ from decimal import Decimal
 from typing import Literal
 
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Schema
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
+from llm.admin_decisions import export
 from llm.api_pages import Page, Paging, page
 from llm.api_problems import Key, answers, require
 from llm.models import Decision
 
 router = Router(tags=["decisions"])
+
+FILES = {
+    kind: {"schema": {"type": "string"}} for kind in ("text/csv", "application/jsonl")
+}
 
 
 class DecisionOut(Schema):
@@ -79,6 +84,33 @@ def list_decisions(request: HttpRequest, given: Query[DecisionFilters]) -> dict:
     require(request, "llm.view_decision")
     filters = given.dict(include={"step", "source", "outcome"})
     return page(_found(given), ["id"], given, filters, given.after)
+
+
+class ExportFilters(Schema):
+    conversation: Key | None = None
+    since: AwareDatetime | None = None
+    format: Literal["csv", "jsonl"] = "csv"
+    prompts: bool = Field(False, description="Needs the permission llm.view_prompt.")
+
+
+@router.get(
+    "/decisions/export",
+    response={200: None, **answers()},
+    url_name="decision_export",
+    openapi_extra={"responses": {200: {"content": FILES}}},
+)
+def export_decisions(request: HttpRequest, given: Query[ExportFilters]) -> HttpResponse:
+    """All decisions with their labels, as CSV or JSON lines, newest first."""
+    require(request, "llm.view_decision")
+    require(request, "llm.view_label")
+    if given.prompts:
+        require(request, "llm.view_prompt")
+    rows = Decision.objects.order_by("-pk")
+    if given.conversation:
+        rows = rows.filter(conversation=given.conversation)
+    if given.since:
+        rows = rows.filter(created_at__gte=given.since)
+    return export(rows, given.prompts, given.format)
 
 
 @router.get(

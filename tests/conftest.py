@@ -49,6 +49,8 @@ def roles(db) -> None:
 
     if not Group.objects.filter(name="admin").exists():
         import_module("whatsapp_agent.migrations.0001_roles").make_roles(apps)
+        labels = import_module("whatsapp_agent.migrations.0004_label_permissions")
+        labels.give_permissions(apps)
 
 
 @pytest.fixture

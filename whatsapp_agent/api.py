@@ -70,6 +70,7 @@ api.add_router("", "conversations.api.router")
 api.add_router("", "conversations.api_settings.router")
 api.add_router("", "evolution.api_instances.router")
 api.add_router("", "llm.api.router")
+api.add_router("", "llm.api_labels.router")
 
 
 @api.exception_handler(HttpError)

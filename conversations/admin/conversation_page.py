@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -24,13 +25,15 @@ from conversations.admin import history
 from conversations.admin.bubbles import entries
 from conversations.admin.forms import SteeringForm
 from conversations.admin.history import Window
+from conversations.admin.labelling import may_label
 from conversations.admin.live import stamp
 from conversations.admin.neighbours import neighbours
 from conversations.admin.standing import standing
-from conversations.admin.steering import mark_read, steer
+from conversations.admin.steering import correct, mark_read, steer
 from conversations.models import Conversation
 from conversations.steering import NotPossible
 from llm.admin_live import live_part
+from llm.models import Label
 
 TEMPLATES = "admin/conversations/conversation"
 VIEW = "admin:conversations_conversation"
@@ -43,6 +46,7 @@ class ConversationPage:
     def get_urls(self) -> list[URLPattern]:
         return [
             self._path("steer/", require_POST(self.steer_view), "steer"),
+            self._path("correct/", require_POST(self.correct_view), "correct"),
             self._path("read/", require_POST(self.read_view), "read"),
             self._path("live/", require_GET(self.live_view), "live"),
             self._path("older/", require_GET(self.older_view), "older"),
@@ -73,6 +77,7 @@ class ConversationPage:
             "is_live": window.is_latest,
             "is_unread": _is_unread(conversation),
             "steer_url": context["steer_url"] + _place(request.GET),
+            "correct_url": context["correct_url"] + _place(request.GET),
             "neighbours": neighbours(),
             "show_save_and_continue": False,
         }
@@ -85,17 +90,43 @@ class ConversationPage:
 
     def steer_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         conversation = self._conversation(request, pk, to_steer=True)
+
+        def act(given: dict) -> str:
+            done = steer(conversation, request.user, **given)
+            self.log_change(request, conversation, done)
+            return done
+
+        return self._act(request, conversation, act)
+
+    def correct_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Say of a judged message whether a reply was wanted."""
+        conversation = self._conversation(request, pk)
+        if not may_label(request):
+            raise PermissionDenied
+
+        def act(given: dict) -> str:
+            return correct(
+                conversation, request.user, given["action"], given["message"]
+            )
+
+        return self._act(request, conversation, act)
+
+    def _act(
+        self,
+        request: HttpRequest,
+        conversation: Conversation,
+        act: Callable[[dict], str],
+    ) -> HttpResponse:
         form = SteeringForm(request.POST)
         try:
             if not form.is_valid():
                 raise NotPossible(_("That cannot be read."))
-            done = steer(conversation, request.user, **form.cleaned_data)
+            done = act(form.cleaned_data)
         except NotPossible as error:
             return self._refused(request, conversation, form, str(error))
-        self.log_change(request, conversation, done)
         about = form.cleaned_data["message"]
         if _is_htmx(request):
-            response = self._live(request, pk, about, notice=done)
+            response = self._live(request, conversation.pk, about, notice=done)
             did = {"steered": form.cleaned_data["action"]}
             response.headers["HX-Trigger"] = json.dumps(did)
             return response
@@ -187,8 +218,11 @@ class ConversationPage:
             "base_url": page_url.removesuffix("change/"),
             "decisions_url": reverse("admin:llm_decision_changelist"),
             "steer_url": reverse(f"{VIEW}_steer", args=[conversation.pk]),
+            "correct_url": reverse(f"{VIEW}_correct", args=[conversation.pk]),
             "is_live": True,
             "may_steer": _may_steer(request),
+            "may_label": may_label(request),
+            "corrections": _corrections(request, window) if may_label(request) else {},
             "may_read_prompts": request.user.has_perm("llm.view_prompt"),
         }
 
@@ -212,6 +246,15 @@ class ConversationPage:
             context["beyond"] = entries(conversation, alone)
         html = render_to_string(f"{TEMPLATES}/_live.html", context, request)
         return HttpResponse(html, headers={"X-Seen": now})
+
+
+def _corrections(request: HttpRequest, window: Window) -> dict[int, str]:
+    """What this person has said of the decisions on the page."""
+    pks = {one.pk for message in window.messages for one in message.decisions.all()}
+    own = Label.objects.filter(
+        rater=request.user, origin=Label.Origin.CORRECTION, decision__in=pks
+    )
+    return dict(own.values_list("decision", "verdict"))
 
 
 def _may_steer(request: HttpRequest) -> bool:

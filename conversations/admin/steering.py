@@ -7,9 +7,12 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from conversations import steering
+from conversations import cases, steering
 from conversations.models import Conversation, Message
 from conversations.steering import NotPossible
+from llm.models import Label
+
+Verdict = Label.Verdict
 
 
 def steer(
@@ -74,6 +77,22 @@ def _steer_message(
             steering.judge_again(message)
             return _("It will be judged again.")
     raise NotPossible(_("There is no such action."))
+
+
+def correct(
+    conversation: Conversation, staff: AbstractBaseUser, verdict: str, message: int
+) -> str:
+    """Note what somebody says of a judgement, and say what was noted."""
+    if verdict not in (Verdict.WANTED, Verdict.UNWANTED):
+        raise NotPossible(_("There is no such action."))
+    decision = cases.judgement(conversation.messages.filter(pk=message))
+    if decision is None:
+        raise NotPossible(_("No model has judged this message."))
+    if not cases.correct(decision, staff, verdict):
+        return _("Taken back.")
+    if verdict == Verdict.WANTED:
+        return _("Noted: a reply was wanted.")
+    return _("Noted: no reply was wanted.")
 
 
 def mark_read(conversation: Conversation, until: datetime) -> None:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext, gettext_lazy as _
 
 from conversations.admin.chain import Step
 from conversations.models import Message
-from llm.models import Decision
+from llm.models import Decision, Label
 
 register = template.Library()
 
@@ -57,6 +57,24 @@ def ticks(message: Message) -> SafeString | str:
         message.status,
         label,
         path,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def thumbs(context: Context, decision: Decision) -> SafeString:
+    """Two buttons to say whether a reply was wanted; pressed is what was said."""
+    said = context["corrections"].get(decision.pk)
+    return format_html_join(
+        "",
+        '<button class="wa-button" name="action" value="{}" aria-pressed="{}">'
+        '<span aria-hidden="true">{}</span> {}</button>',
+        (
+            (verdict.value, "true" if verdict == said else "false", thumb, words)
+            for verdict, thumb, words in (
+                (Label.Verdict.WANTED, "👍", gettext("Wanted")),
+                (Label.Verdict.UNWANTED, "👎", gettext("Not wanted")),
+            )
+        ),
     )
 
 

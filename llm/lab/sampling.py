@@ -88,7 +88,7 @@ class Frame:
             yield from seconds
         fewest = sorted(
             range(BANDS),
-            key=lambda band: (self._labelled[band], _chance(rater, turn, -band)),
+            key=lambda band: (self._labelled[band], _chance(rater, turn, "band", band)),
         )
         for band in fewest:
             fresh = self._fresh[band]

@@ -103,6 +103,7 @@ OTHERS = {
     "status": (VIEWER, VIEWER),
     "auth_user_password_change": (ADMIN, ADMIN),
     "conversations_conversation_steer": (NOBODY, OPERATOR),
+    "conversations_conversation_correct": (NOBODY, OPERATOR),
     "conversations_conversation_read": (NOBODY, OPERATOR),
     "conversations_conversation_list": (VIEWER, NOBODY),
     "conversations_conversation_live": (VIEWER, NOBODY),

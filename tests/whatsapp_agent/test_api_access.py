@@ -7,7 +7,7 @@ from django.core.cache import cache
 
 from conversations.models import Conversation, Message
 from evolution.models import Instance
-from llm.models import Decision
+from llm.models import Decision, Label
 from tests.whatsapp_agent import callers
 from tests.whatsapp_agent.callers import ROLES, Api, make_staff
 from tests.whatsapp_agent.everything import make_everything
@@ -30,6 +30,10 @@ OPERATIONS = {
     "GET messages/{message}": (VIEWER, None),
     "GET decisions": (VIEWER, None),
     "GET decisions/{decision}": (VIEWER, None),
+    "GET decisions/export": (VIEWER, None),
+    "GET labels": (VIEWER, None),
+    "POST labels": (OPERATOR, {"decision": "{decision}", "verdict": "wanted"}),
+    "DELETE labels/{label}": (OPERATOR, None),
     "GET settings": (VIEWER, None),
     "PATCH settings": (ADMIN, {"threshold": 0.7}),
     "GET instances": (VIEWER, None),
@@ -40,6 +44,8 @@ OPERATIONS = {
     "POST instances/{instance}/refresh": (ADMIN, {}),
 }
 ALLOWED = {200, 201, 202}
+# Each may, but only their own.
+OF_OTHERS = {"DELETE labels/{label}"}
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +71,7 @@ def everything(roles) -> dict[str, int]:
         "conversation": Conversation.objects.earliest("pk").pk,
         "message": Message.objects.earliest("pk").pk,
         "decision": Decision.objects.earliest("pk").pk,
+        "label": Label.objects.earliest("pk").pk,
         "instance": row.pk,
     }
 
@@ -103,15 +110,19 @@ def test_is_for_those_who_may(caller, everything, operation):
     least, body = OPERATIONS[operation]
     method, path = operation.split()
 
-    response = call(
-        method, path.format(**everything), None if body is None else json.dumps(body)
-    )
+    sent = None if body is None else json.dumps(body)
+    if sent:
+        sent = sent.replace("{decision}", str(everything["decision"]))
+
+    response = call(method, path.format(**everything), sent)
 
     if not is_known:
         assert response.status_code == 401
     elif role < least:
         assert response.status_code == 403
         assert "permission" in response.json()["detail"]
+    elif operation in OF_OTHERS:
+        assert response.status_code == 404
     else:
         assert response.status_code in ALLOWED, response.content
 
@@ -127,7 +138,7 @@ def test_every_operation_is_in_the_table():
     table = {
         name.replace("{", "").replace("}", "") for name in OPERATIONS
     }  # conversations/conversation -> conversations/*
-    for word in ("conversation", "message", "decision", "instance"):
+    for word in ("conversation", "message", "decision", "label", "instance"):
         table = {name.replace(f"s/{word}/", "s/*/") for name in table}
         table = {
             f"{name.removesuffix(f's/{word}')}s/*"
@@ -166,7 +177,7 @@ def test_prompts_are_for_those_who_may_read_them(everything):
 def test_no_answer_holds_a_secret(everything, settings):
     api = callers.by_session(make_staff("admin"))
     answers = [
-        api("GET", name.split()[1].format(**everything)).content.decode()
+        api("GET", name.split()[1].format(**everything)).getvalue().decode()
         for name in OPERATIONS
         if name.startswith("GET")
     ]

@@ -15,6 +15,10 @@ def give(apps, schema_editor) -> None:
     app.models_module = True
     create_permissions(app, apps=apps, verbosity=0)
     app.models_module = None
+    give_permissions(apps)
+
+
+def give_permissions(apps) -> None:
     for codename, roles in GIVEN.items():
         permission = apps.get_model("auth", "Permission").objects.get(
             content_type__app_label="llm", codename=codename

@@ -37,7 +37,9 @@ def client(role: str = "admin") -> Client:
 
 
 def text(response) -> str:
-    html = re.sub(r"<(script|style).*?</\1>", " ", response.content.decode(), flags=re.S)
+    html = re.sub(
+        r"<(script|style).*?</\1>", " ", response.content.decode(), flags=re.S
+    )
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
@@ -60,7 +62,9 @@ class TestPage:
 
         shown = text(client().get(LAB))
 
-        assert re.search(r"Moving 0.10 → 0.\d0 would send about .* fewer replies", shown)
+        assert re.search(
+            r"Moving 0.10 → 0.\d0 would send about .* fewer replies", shown
+        )
         assert "Apply the recommendation" in shown
 
     def test_few_decisions_have_numbers_and_no_curves(self):
@@ -129,7 +133,9 @@ class TestPage:
         found = client().get(LAB).context
 
         assert found["found"].labelled == 0
-        assert [case.row.decision.pk for case in found["cases"][2].cases] == [made[-1].pk]
+        assert [case.row.decision.pk for case in found["cases"][2].cases] == [
+            made[-1].pk
+        ]
 
     def test_a_strangers_text_is_only_text(self):
         group = make_group(HOSTILE)
@@ -145,7 +151,8 @@ class TestPage:
             assert "&lt;script&gt;alert" in html
 
     @pytest.mark.parametrize(
-        "query", ["days=x", "rate=9", "t=nan", "t=2", "version=zz", "to=1:inf", "t=1e400"]
+        "query",
+        ["days=x", "rate=9", "t=nan", "t=2", "version=zz", "to=1:inf", "t=1e400"],
     )
     def test_nonsense_is_as_if_it_were_not_there(self, query):
         seed(decisions=40)

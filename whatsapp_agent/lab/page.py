@@ -18,6 +18,7 @@ from llm.lab.posterior import Estimate
 from whatsapp_agent.lab import words
 from whatsapp_agent.lab.cases import cases, newest
 from whatsapp_agent.lab.charts import figures
+from whatsapp_agent.lab.drifting import strip
 from whatsapp_agent.lab.state import RATES, State
 
 # What was counted and weighed is kept for so long; a new label is seen at once.
@@ -88,6 +89,7 @@ def context(state: State, user: User) -> dict:
         "at": words.tried(found.at(state.shown)),
         "figures": list(figures(found, state.shown)) if found.has_curves else [],
         "rows": rows(found),
+        "drift": strip(state.group),
         "groups": list(_groups(weighed.groups)) if state.group is None else [],
         "cases": cases(state, weighed.labels, weighed.newest),
     }

@@ -112,7 +112,8 @@ class TestAgreed:
 
 def test_groups_come_by_what_they_would_save():
     given = Labels(
-        labels(group=1, wanted_from=0.1).usable + labels(group=2, wanted_from=0.6).usable
+        labels(group=1, wanted_from=0.1).usable
+        + labels(group=2, wanted_from=0.6).usable
     )
     scored = Scored({1: EVEN, 2: EVEN})
     bands = findings.bands_of(scored, given, (1, 2))

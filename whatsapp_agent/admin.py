@@ -14,6 +14,7 @@ from whatsapp_agent.architecture import views as architecture
 from whatsapp_agent.auth.views import sign_out_address
 from whatsapp_agent.home import views as home
 from whatsapp_agent.home.connection import connection
+from whatsapp_agent.lab import views as lab
 from whatsapp_agent.navigation import navigation
 
 
@@ -29,6 +30,7 @@ class AgentAdminSite(admin.AdminSite):
             path("status/", self.admin_view(self.status), name="status"),
             *home.urls(self),
             *architecture.urls(self),
+            *lab.urls(self),
         ]
         own += phone.urls(self) if settings.SANDBOX else []
         return [*own, *super().get_urls()]

@@ -37,6 +37,13 @@ ENTRIES = [
         "conversations_conversation_",
     ),
     Entry(
+        "lab",
+        _("Threshold lab"),
+        "M4 20V10h4v10zM10 20V4h4v16zM16 20v-7h4v7z",
+        "llm.view_decision",
+        "lab_",
+    ),
+    Entry(
         "llm_decision_changelist",
         _("Decisions"),
         "M9 6h11M9 12h11M9 18h11M4 6h1M4 12h1M4 18h1",

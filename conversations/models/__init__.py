@@ -11,6 +11,7 @@ from conversations.models.conversation import (
 from conversations.models.message import Message, MessageQuerySet
 from conversations.models.pruning import Pruning
 from conversations.models.settings_change import SettingsChange
+from conversations.models.threshold_change import ThresholdChange
 from conversations.models.worker import Quarantine, Worker
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "Pruning",
     "Quarantine",
     "SettingsChange",
+    "ThresholdChange",
     "Worker",
 ]

@@ -15,6 +15,7 @@ from conversations.models import (
     Conversation,
     Message,
     SettingsChange,
+    ThresholdChange,
     Worker,
 )
 from evolution.models import (
@@ -58,6 +59,9 @@ def make_everything(text: str = "Hello") -> None:
     Worker.objects.create(slot="host-1", started_at=now, seen_at=now)
     SettingsChange.objects.create(
         staff=staff, before={"threshold": 0.5}, after={"threshold": 0.6}
+    )
+    ThresholdChange.objects.create(
+        staff=staff, before={"all": 0.5}, after={"all": 0.6}, why=text
     )
     LogEntry.objects.log_actions(
         staff.pk, Conversation.objects.all(), CHANGE, "Paused until resumed."

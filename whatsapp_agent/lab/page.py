@@ -1,0 +1,259 @@
+"""The page of the lab: evidence read, weighed and told."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from conversations.models import Conversation, Mode, ThresholdChange
+from conversations.thresholds import COMMON
+from llm.lab import evidence, findings, groups, plots
+from llm.lab.evidence import Labels, Scored
+from llm.lab.findings import Badge, Finding
+from llm.lab.groups import GroupFinding
+from llm.lab.posterior import Estimate
+from whatsapp_agent.lab import words
+from whatsapp_agent.lab.cases import cases, newest
+from whatsapp_agent.lab.charts import figures
+from whatsapp_agent.lab.drifting import strip
+from whatsapp_agent.lab.state import RATES, State
+
+# What was counted and weighed is kept for so long; a new label is seen at once.
+KEPT_SECONDS = 300
+CHANGES = 5
+
+
+@dataclass(frozen=True)
+class Weighed:
+    labels: Labels
+    finding: Finding
+    groups: list[GroupFinding]
+    newest: list[tuple[float, int]]  # scores and keys
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    found: GroupFinding
+    name: str
+    url: str
+
+    @property
+    def target(self) -> str:
+        return f"{self.found.conversation}:{applied(self.found.recommended):.2f}"
+
+    @property
+    def recommended(self) -> str:
+        found = self.found
+        if found.recommended is None:
+            return ""
+        low, high = map(words.threshold, found.interval)
+        return f"{words.threshold(found.recommended)} [{low}–{high}]"
+
+    @property
+    def in_force(self) -> str:
+        return words.threshold(self.found.threshold)
+
+    @property
+    def saving(self) -> str:
+        return words.daily(self.found.saving)
+
+
+def context(state: State, user: User) -> dict:
+    told = {
+        "title": _("Threshold lab"),
+        "state": state,
+        "windows": evidence.DAYS,
+        "rates": RATES,
+        "changes": changes(user),
+        "may_apply": may_apply(user, state.group),
+        "may_groups": user.has_perm("conversations.change_conversation"),
+    }
+    if state.version is None:
+        return told
+    weighed = weigh(state)
+    found = weighed.finding
+    told |= {"found": found, "labels": weighed.labels, "shown": state.shown}
+    if not found.total:
+        return told
+    return told | {
+        "headline": words.headline(found),
+        "badge": words.badge(found),
+        "recommended": _recommended(found),
+        "wanted": words.shares(found.posterior.wanted_rate),
+        "one_class": words.one_class(found) if found.is_one_class else "",
+        "target": _target(state, found),
+        "mode": suggested_mode(state.group, found),
+        "at": words.tried(found.at(state.shown)),
+        "figures": list(figures(found, state.shown)) if found.has_curves else [],
+        "rows": rows(found),
+        "drift": strip(state.group),
+        "groups": list(_groups(weighed.groups)) if state.group is None else [],
+        "cases": cases(state, weighed.labels, weighed.newest),
+    }
+
+
+def weigh(state: State) -> Weighed:
+    parts = (
+        state.group.pk if state.group else 0,
+        state.version.key,
+        state.days,
+        state.rate,
+        state.common,
+        state.threshold,
+        evidence.latest_label(),
+        state.window.first_key,
+    )
+    key = f"lab.{'.'.join(map(str, parts))}"
+    return cache.get_or_set(key, lambda: _weigh(state), KEPT_SECONDS)
+
+
+def _weigh(state: State) -> Weighed:
+    counts = scored(state)
+    days = evidence.span(state.window, state.version)
+    labels = evidence.labels(state.window, state.version)
+    asked = {state.group.pk} if state.group else set(counts.busiest(groups.MOST))
+    bands = findings.bands_of(counts, labels, asked)
+    found = findings.find(
+        counts,
+        labels,
+        state.group.pk if state.group else None,
+        days=days,
+        prices=state.prices,
+        threshold=state.threshold,
+        groups=bands,
+    )
+    compared = [] if state.group else _compare(bands, state, days)
+    return Weighed(labels, found.worked_out(), compared, newest(state))
+
+
+def scored(state: State) -> Scored:
+    key = f"lab.scored.{state.version.key}.{state.days}.{state.window.first_key}"
+    return cache.get_or_set(
+        key, lambda: evidence.scored(state.window, state.version), KEPT_SECONDS
+    )
+
+
+def _compare(bands: dict, state: State, days: float) -> list[GroupFinding]:
+    own = Conversation.objects.filter(pk__in=bands).exclude(threshold=None)
+    thresholds = dict(own.values_list("pk", "threshold"))
+    return groups.compare(bands, thresholds, state.common, state.prices, days)
+
+
+def _groups(found: list[GroupFinding]) -> Iterator[GroupRow]:
+    of = Conversation.objects.select_related("contact").in_bulk(
+        [one.conversation for one in found]
+    )
+    for one in found:
+        if conversation := of.get(one.conversation):
+            yield GroupRow(one, str(conversation), str(conversation.pk))
+
+
+def rows(found: Finding) -> dict:
+    """What the slider needs to tell of any threshold."""
+    at = [found.at(n / 100) for n in range(101)]
+    return {
+        "plot": {
+            "left": plots.START,
+            "top": plots.TOP,
+            "width": plots.INNER_WIDTH,
+            "height": plots.INNER_HEIGHT,
+        },
+        "replies": [round(one.replies, 3) for one in at],
+        **{
+            name: [_rounded(getattr(one, name)) for one in at]
+            for name in ("unwanted", "missed", "precision", "recall")
+        },
+        "none": _("n/a"),
+    }
+
+
+def _rounded(one: Estimate | None) -> list[float] | None:
+    return one and [round(value, 4) for value in one]
+
+
+def applied(recommended: float | None) -> float:
+    """As a setting: no score but 1.00 reaches it where no reply is worth its price."""
+    return min(recommended if recommended is not None else 0.0, 1.0)
+
+
+def _recommended(found: Finding) -> str:
+    if found.recommended is None:
+        return ""
+    low, high = map(words.threshold, found.interval)
+    return f"{words.threshold(found.recommended)} [{low}–{high}]"
+
+
+def _target(state: State, found: Finding) -> str:
+    """What a click on "Apply" would set, as the address of the preview has it."""
+    if found.recommended is None:
+        return ""
+    value = applied(found.recommended)
+    if abs(value - state.threshold) < 0.005:
+        return ""
+    return f"{state.group.pk if state.group else COMMON}:{value:.2f}"
+
+
+def suggested_mode(group: Conversation | None, found: Finding) -> dict | None:
+    """The next of shadow, draft and live, where the evidence bears it. Never by itself."""
+    if group is None:
+        return None
+    bears = found.badge in (Badge.LIKELY, Badge.CERTIFIED)
+    if group.mode == Mode.SHADOW and bears:
+        to = Mode.DRAFT
+    elif group.mode == Mode.DRAFT and found.badge == Badge.CERTIFIED:
+        to = Mode.LIVE
+    else:
+        return None
+    url = reverse("admin:conversations_conversation_change", args=[group.pk])
+    return {"to": to.label, "url": f"{url}#chat-settings"}
+
+
+def may(user: User, keys: Iterable[str]) -> bool:
+    """Whether this person may set all these thresholds."""
+    needed = {"agentsettings" if key == COMMON else "conversation" for key in keys}
+    return all(user.has_perm(f"conversations.change_{one}") for one in needed)
+
+
+def may_apply(user: User, group: Conversation | None) -> bool:
+    return may(user, [str(group.pk) if group else COMMON])
+
+
+@dataclass(frozen=True)
+class Told:
+    change: ThresholdChange
+    lines: list[tuple[str, str, str]]  # whose, from, to
+    may_undo: bool
+
+
+def changes(user: User) -> list[Told]:
+    found = ThresholdChange.objects.select_related("staff", "undoes")
+    latest = list(found.order_by("-pk")[:CHANGES])
+    names = named({key for one in latest for key in one.after})
+    return [
+        Told(
+            one,
+            [
+                (names.get(key, key), value_of(one.before[key]), value_of(after))
+                for key, after in one.after.items()
+            ],
+            may(user, one.after),
+        )
+        for one in latest
+    ]
+
+
+def value_of(threshold: float | None) -> str:
+    return _("the common one") if threshold is None else words.threshold(threshold)
+
+
+def named(keys: set[str]) -> dict[str, str]:
+    """By key: the names of conversations, and what the settings' threshold is called."""
+    of = Conversation.objects.select_related("contact").in_bulk(
+        [int(key) for key in keys if key != COMMON]
+    )
+    return {str(pk): str(one) for pk, one in of.items()} | {
+        COMMON: _("All without a threshold of their own")
+    }

@@ -78,6 +78,9 @@ class Decision(models.Model):
                     "provider",
                     "model",
                     "conversation",
+                    # SQLite looks them up in the row otherwise.
+                    "step",
+                    "source",
                 ],
                 condition=Q(step="relevance", source="model", p__isnull=False),
                 name="scored_decisions",

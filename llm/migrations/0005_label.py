@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='decision',
-            index=models.Index(condition=models.Q(('p__isnull', False), ('source', 'model'), ('step', 'relevance')), fields=['created_at', 'p', 'prompt_version', 'provider', 'model', 'conversation'], name='scored_decisions'),
+            index=models.Index(condition=models.Q(('p__isnull', False), ('source', 'model'), ('step', 'relevance')), fields=['created_at', 'p', 'prompt_version', 'provider', 'model', 'conversation', 'step', 'source'], name='scored_decisions'),
         ),
         migrations.AddConstraint(
             model_name='label',

@@ -42,8 +42,8 @@ READ = {
     "llm_decision_change",
 }
 IDENTITY = {"object_id", "pk", "id"}
-# They would open someone else's site, or leave the session.
-LEFT_OUT = {"logout", "view_on_site"}
+# They would open someone else's site, leave the session, or take a POST only.
+LEFT_OUT = {"logout", "view_on_site", "lab_undo"}
 
 
 class Page(HTMLParser):

@@ -77,16 +77,16 @@ def test_a_member_answered_what_we_skipped(group, decision, ben):
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("minutes", "fields"),
     [
-        pytest.param({"sent_at": at(7)}, id="too late"),
-        pytest.param({"sent_at": at(2), "kind": "reaction"}, id="a reaction"),
-        pytest.param({"sent_at": at(2), "quoted_id": "OTHER"}, id="about another"),
-        pytest.param({"sent_at": at(-2)}, id="before"),
+        pytest.param(7, {}, id="too late"),
+        pytest.param(2, {"kind": "reaction"}, id="a reaction"),
+        pytest.param(2, {"quoted_id": "OTHER"}, id="about another"),
+        pytest.param(-2, {}, id="before"),
     ],
 )
-def test_what_is_no_answer(group, decision, ben, fields):
-    make_inbound(group, "At ten", sender=ben, **fields)
+def test_what_is_no_answer(group, decision, ben, minutes, fields):
+    make_inbound(group, "At ten", sender=ben, sent_at=at(minutes), **fields)
 
     assert kinds(decision) == []
 

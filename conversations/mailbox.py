@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_q.conf import Conf
@@ -87,10 +87,12 @@ def enqueue(func: str, *args: int, at: datetime | None = None) -> None:
         "started": timezone.now(),
         "ack_failure": True,
     }
-    OrmQ.objects.create(
-        key=Conf.CLUSTER_NAME,
-        payload=SignedPackage.dumps(task),
-        lock=at or timezone.now(),
+    hot.insert(
+        OrmQ(
+            key=Conf.CLUSTER_NAME,
+            payload=SignedPackage.dumps(task),
+            lock=at or timezone.now(),
+        )
     )
 
 
@@ -295,8 +297,9 @@ class Heart(threading.Thread):
             time.sleep(settings.LEASE_SECONDS / 3)
             try:
                 self._beat()
-            except DatabaseError:
+            except Exception:
                 # The leases may run out meanwhile; then `fence` stops their holders.
+                # Whatever it was, the heart beats on.
                 logger.exception("Cannot renew leases")
             finally:
                 connection.close()  # a connection for a query in ten seconds is too many

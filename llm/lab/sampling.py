@@ -24,12 +24,13 @@ from llm.models import Decision, Label
 
 BANDS = 10
 DAYS = 30
-MOST = 20_000  # decisions among which is drawn: the newest
+MOST = 10_000  # decisions among which is drawn: the newest
 ENOUGH = 50  # labels before a threshold is recommended
 SECOND = 10  # of so many labelled, one is offered to another rater too
 TRIED = 50  # offers, until one of them can still be read
 # 0.3 * 10 is a little less than 3 for some of what was counted to 0.3.
 EDGE = 1e-9
+_ALL_BITS = 2**64 - 1
 
 Verdict = Label.Verdict
 
@@ -90,19 +91,20 @@ class Frame:
             range(BANDS),
             key=lambda band: (self._labelled[band], _chance(rater, turn, "band", band)),
         )
+        seed = _chance(rater, turn)
         for band in fewest:
-            fresh = self._fresh[band]
-            drawn = heapq.nsmallest(
-                TRIED, fresh, lambda decision: _chance(rater, turn, decision)
-            )
+            fresh = [pk for pk in self._by_band[band] if pk not in self._raters]
+            drawn = heapq.nsmallest(TRIED, fresh, lambda pk: _mixed(seed ^ pk))
             yield from (Offer(decision, 1 / len(fresh)) for decision in drawn)
         if not turn % 2:
             yield from seconds
 
     @cached_property
     def bands(self) -> list[Band]:
-        logged = Counter(map(band_of, self.scores.values()))
-        return [Band(n / BANDS, logged[n], self._labelled[n]) for n in range(BANDS)]
+        return [
+            Band(n / BANDS, len(self._by_band[n]), self._labelled[n])
+            for n in range(BANDS)
+        ]
 
     @cached_property
     def labelled(self) -> int:
@@ -143,12 +145,11 @@ class Frame:
         return raters
 
     @cached_property
-    def _fresh(self) -> list[list[int]]:
-        fresh: list[list[int]] = [[] for _ in range(BANDS)]
+    def _by_band(self) -> list[list[int]]:
+        found: list[list[int]] = [[] for _ in range(BANDS)]
         for decision, p in self.scores.items():
-            if decision not in self._raters:
-                fresh[band_of(p)].append(decision)
-        return fresh
+            found[band_of(p)].append(decision)
+        return found
 
     def _seconds(self, rater: int, turn: int) -> list[Offer]:
         offers = [
@@ -169,6 +170,13 @@ def _chance(*parts: object) -> int:
     text = ":".join(map(str, parts)).encode()
     key = settings.SECRET_KEY.encode()[:64]
     return int.from_bytes(blake2b(text, digest_size=8, key=key).digest(), "big")
+
+
+def _mixed(number: int) -> int:
+    """The finalizer of SplitMix64: cheap enough for thousands, and nobody knows the seed."""
+    number = (number ^ (number >> 30)) * 0xBF58476D1CE4E5B9 & _ALL_BITS
+    number = (number ^ (number >> 27)) * 0x94D049BB133111EB & _ALL_BITS
+    return number ^ (number >> 31)
 
 
 def scored() -> QuerySet[Decision]:

@@ -125,9 +125,14 @@ def _solve(
 ) -> list[float]:
     """Slopes are held towards 1, the score as it is; the last coefficient is nearly free."""
     ridge = [*([1.0] * (len(centre) - 1)), 0.01]
-    rows = [features(score) for score in scores]
-    nothing = [0.0] * len(scores)
-    return solve(Problem(rows, nothing, _targets(labels), weights, centre, ridge))
+    # Models round their scores: what is alike is weighed once.
+    alike: dict[tuple[float, float], float] = {}
+    for score, target, weight in zip(scores, _targets(labels), weights, strict=True):
+        alike[score, target] = alike.get((score, target), 0.0) + weight
+    rows = [features(score) for score, _ in alike]
+    targets = [target for _, target in alike]
+    nothing = [0.0] * len(alike)
+    return solve(Problem(rows, nothing, targets, [*alike.values()], centre, ridge))
 
 
 def _curve(

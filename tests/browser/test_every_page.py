@@ -17,6 +17,7 @@ OWN = [
     "/admin/",
     "/admin/conversations/conversation/?q=saturday",
     "/admin/architecture/",
+    "/admin/conversations/conversation/label/",
     "/admin/password_change/",
     "/admin/evolution/instance/add/",
     "/admin/auth/user/add/",

@@ -21,7 +21,9 @@ def page(browser: Browser, painted: Installation) -> Iterator[Page]:
     context = browser.new_context(base_url=painted.url)
     page = sign_in(context)
     page.goto("/admin/lab/")
-    page.get_by_label("Version").select_option(label="lab-model · openai · 1")
+    page.get_by_role("combobox", name="Version").select_option(
+        label="lab-model · openai · 1"
+    )
     page.get_by_role("button", name="Show").first.click()
     page.get_by_role("link", name="Choir").first.click()
     yield page

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from conversations.models import Conversation
@@ -21,7 +21,7 @@ def of_drift(user: User | AnonymousUser) -> Iterator[Concern]:
         text = sentence(alarm)
         if group := groups.get(alarm.conversation):
             text = _("%(group)s: %(text)s") % {"group": group, "text": text}
-        yield Concern(text, _address(), "warn")
+        yield Concern(text, reverse("admin:lab"), "warn")
 
 
 def sentence(alarm: Alarm) -> str:
@@ -64,10 +64,3 @@ def _text(alarm: Alarm) -> str:
 
 def _percent(share: float) -> str:
     return f"{share * 100:.0f}\N{NO-BREAK SPACE}%"
-
-
-def _address() -> str:
-    try:
-        return reverse("admin:lab")
-    except NoReverseMatch:
-        return reverse("admin:llm_decision_changelist")

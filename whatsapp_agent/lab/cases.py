@@ -51,7 +51,8 @@ def cases(
     missed = [one for one in of if one.wanted and one.p < threshold]
     unwanted.sort(key=lambda one: -one.p)
     missed.sort(key=lambda one: one.p)
-    said = {one.decision: _verdict(one.wanted) for one in of}
+    verdicts = {wanted: _verdict(wanted) for wanted in (True, False)}
+    said = {one.decision: verdicts[one.wanted] for one in of}
     corrected = _corrections(state)
     said |= dict(corrected)
     keys = [

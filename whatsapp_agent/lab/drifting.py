@@ -3,7 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.utils.formats import date_format
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
 from conversations.models import Conversation
+from llm.lab import drift_chart
 from llm.lab.curves import percent
 from llm.lab.drift import Point, drift
 from whatsapp_agent.home.drift import sentence
@@ -29,8 +34,22 @@ def strip(group: Conversation | None) -> dict:
     mine = {None, group.pk} if group else {None}
     return {
         "alarms": [sentence(one) for one in found.alarms if one.conversation in mine],
+        "drawing": _drawing(found.points),
         "weeks": list(_weeks(found.points)),
     }
+
+
+def _drawing(points: tuple[Point, ...]) -> SafeString | None:
+    """One week alone has nothing to be compared with."""
+    if len(points) < 2:
+        return None
+    days = [date_format(one.week, "MONTH_DAY_FORMAT") for one in points]
+    return drift_chart.strip(
+        points,
+        days,
+        _("Distance of the scores, week by week"),
+        _("A dashed line stands where another version began"),
+    )
 
 
 def _weeks(points: tuple[Point, ...]) -> Iterator[Week]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import get_language, gettext as _
 
 from conversations.models import Conversation, Mode, ThresholdChange
 from conversations.thresholds import COMMON
@@ -87,15 +88,32 @@ def context(state: State, user: User) -> dict:
         "target": _target(state, found),
         "mode": suggested_mode(state.group, found),
         "at": words.tried(found.at(state.shown)),
-        "figures": list(figures(found, state.shown)) if found.has_curves else [],
-        "rows": rows(found),
+        **drawn(state, found),
         "drift": strip(state.group),
         "groups": list(_groups(weighed.groups)) if state.group is None else [],
         "cases": cases(state, weighed.labels, weighed.newest),
     }
 
 
+def drawn(state: State, found: Finding) -> dict:
+    """What does not change with the evidence is kept as it is sent."""
+    if state.tried is not None:
+        return _drawn(state, found)
+    key = f"{_key(state)}.{get_language()}"
+    return cache.get_or_set(key, lambda: _drawn(state, found), KEPT_SECONDS)
+
+
+def _drawn(state: State, found: Finding) -> dict:
+    told = {"figures": figures(found, state.shown)}
+    html = render_to_string("admin/lab/_figures.html", told) if found.has_curves else ""
+    return {"figures": html, "rows": rows(found)}
+
+
 def weigh(state: State) -> Weighed:
+    return cache.get_or_set(_key(state), lambda: _weigh(state), KEPT_SECONDS)
+
+
+def _key(state: State) -> str:
     parts = (
         state.group.pk if state.group else 0,
         state.version.key,
@@ -106,8 +124,7 @@ def weigh(state: State) -> Weighed:
         evidence.latest_label(),
         state.window.first_key,
     )
-    key = f"lab.{'.'.join(map(str, parts))}"
-    return cache.get_or_set(key, lambda: _weigh(state), KEPT_SECONDS)
+    return f"lab.{'.'.join(map(str, parts))}"
 
 
 def _weigh(state: State) -> Weighed:

@@ -48,7 +48,7 @@ def database(options: argparse.Namespace) -> Iterator[Path]:
         if options.database:
             shutil.copy(options.database, path)
         else:
-            _make(path, options.messages)
+            make(path, options.messages)
         yield path
 
 
@@ -129,7 +129,7 @@ def missing(database: Path, stored: list[str]) -> set[str]:
         return set(stored) - {one for (one,) in rows}
 
 
-def _make(database: Path, messages: int) -> None:
+def make(database: Path, messages: int) -> None:
     sizes = [f"--messages={messages}", f"--decisions={messages // 10}"]
     command = [sys.executable, "-m", "bench.pages.data", *sizes, str(database)]
     subprocess.run(command, cwd=ROOT, check=True)

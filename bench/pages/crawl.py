@@ -22,6 +22,7 @@ from bench.pages.words import ABSENT, COMMON, RARE
 from conversations.models import Conversation
 
 LEFT_OUT = {
+    "lab_undo",
     "login",
     "logout",
     "password_change",

@@ -122,6 +122,8 @@ def measure() -> Drift:
     if newest is None:
         return Drift(None, {}, ())
     starts = list(_starts(timezone.now()))
+    if not starts:
+        return Drift(None, {}, ())
     samples = _weekly(starts, newest)
     latest = _read(Decision.objects.filter(pk__gt=newest - NEWEST))
     if not latest:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import pruning, upgrade
+from bench import large, pruning, upgrade
 
 pytestmark = pytest.mark.slow
 
@@ -11,8 +11,8 @@ MESSAGES = 3_000
 
 def test_an_upgrade_loses_no_webhook(tmp_path):
     database = tmp_path / "db.sqlite3"
-    upgrade.make(database, MESSAGES)
-    upgrade.manage(database, "migrate", "--verbosity=0", *upgrade.OLDEST)
+    large.make(database, MESSAGES)
+    large.manage(database, "migrate", "--verbosity=0", *upgrade.OLDEST)
 
     upgraded = upgrade.upgrade(database)
 
@@ -25,7 +25,7 @@ def test_an_upgrade_loses_no_webhook(tmp_path):
 
 def test_pruning_loses_no_webhook(tmp_path):
     database = tmp_path / "db.sqlite3"
-    upgrade.make(database, MESSAGES)
+    large.make(database, MESSAGES)
 
     pruned = pruning.run(database)
 

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize(
     ("role", "may_give"), [("viewer", False), ("operator", True), ("admin", True)]
 )
-def test_roles_say_who_labels(role, may_give):
+def test_roles_say_who_labels(roles, role, may_give):
     codenames = Group.objects.get(name=role).permissions.values_list("codename")
 
     assert ("view_label",) in codenames

@@ -224,3 +224,9 @@ def test_is_measured_once_in_some_minutes(group, django_assert_num_queries):
 
     with django_assert_num_queries(0):
         drift.drift()
+
+
+def test_a_long_silence_is_no_drift(group):
+    judge(group, scores(300), days_ago=400)
+
+    assert drift.measure() == drift.Drift(None, {}, ())

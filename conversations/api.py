@@ -11,13 +11,14 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from ninja import Query, Router, Schema, Status
 from ninja.errors import HttpError
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from conversations import steering
 from conversations.admin.forms import ConversationForm
 from conversations.models import FOREVER, Conversation, Message
 from llm.api_pages import Page, Paging, page
 from llm.api_problems import Invalid, Key, PerMinute, answers, require
+from llm.api_times import Moment
 
 router = Router(tags=["conversations"])
 sending = PerMinute("send", 30)
@@ -113,7 +114,7 @@ class Reply(Schema, extra="forbid"):
 
 
 class Pause(Schema, extra="forbid"):
-    until: AwareDatetime | None = Field(None, description="null: until resumed")
+    until: Moment | None = Field(None, description="null: until resumed")
 
 
 @router.get(

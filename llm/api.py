@@ -8,11 +8,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Schema
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from llm.admin_decisions import export
 from llm.api_pages import Page, Paging, page
 from llm.api_problems import Key, answers, require
+from llm.api_times import Moment
 from llm.models import Decision
 
 router = Router(tags=["decisions"])
@@ -88,7 +89,7 @@ def list_decisions(request: HttpRequest, given: Query[DecisionFilters]) -> dict:
 
 class ExportFilters(Schema):
     conversation: Key | None = None
-    since: AwareDatetime | None = None
+    since: Moment | None = None
     format: Literal["csv", "jsonl"] = "csv"
     prompts: bool = Field(False, description="Needs the permission llm.view_prompt.")
 

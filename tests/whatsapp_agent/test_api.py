@@ -319,6 +319,24 @@ class TestDecisions:
         assert get(api, f"decisions/{judged.pk}")["messages"] == [question.pk]
 
 
+class TestMoments:
+    EXPORT = "decisions/export?format=jsonl&since="
+
+    @pytest.mark.parametrize(
+        "since", ["0707-07-28T01:56:05%2B22:01", "2026-01-01T00:00:00-23:59"]
+    )
+    def test_may_have_any_offset(self, api, since):
+        answer = api("get", self.EXPORT + since)
+        assert answer.status_code == 200
+        assert list(answer.streaming_content) == []
+
+    @pytest.mark.parametrize(
+        "since", ["0001-01-01T00:00:00%2B01:00", "9999-12-31T23:00:00-02:00"]
+    )
+    def test_outside_of_the_calendar_are_refused(self, api, since):
+        assert api("get", self.EXPORT + since).status_code == 422
+
+
 class TestInstances:
     @pytest.fixture
     def row(self) -> Instance:

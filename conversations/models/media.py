@@ -1,6 +1,7 @@
 import uuid
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -52,6 +53,16 @@ class MediaFile(models.Model):
         verbose_name = _("file")
         verbose_name_plural = _("files")
         default_permissions = ("view",)
+        indexes = [
+            # Files without a row are looked for by their names, rows whose files are
+            # still to be deleted by their state.
+            models.Index(fields=["file"], condition=~Q(file=""), name="stored_files"),
+            models.Index(
+                fields=["state"],
+                condition=Q(state="gone") & ~Q(file=""),
+                name="files_to_delete",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.mimetype or self.get_state_display()

@@ -28,15 +28,16 @@ if not SECRET_KEY:
 # Where people and Evolution reach us. Hosts, cookies and redirects follow from it.
 SITE_URL = env.string("SITE_URL", "http://localhost:9208").rstrip("/")
 _site = urlsplit(SITE_URL)
-ALLOWED_HOSTS = env.strings(
-    "ALLOWED_HOSTS", f"{_site.hostname},localhost,127.0.0.1,[::1]"
-)
+ALLOWED_HOSTS = [
+    _site.hostname,
+    *env.strings("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"),
+]
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 SECURE = _site.scheme == "https"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SECURE_SSL_REDIRECT = SECURE and env.boolean("SSL_REDIRECT", True)
-# Asked on this machine, over http.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+# Asked on this machine, over http; Evolution would follow with a GET, and lose the event.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$", r"^api/webhook/"]
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 if env.boolean("BEHIND_PROXY"):
@@ -75,6 +76,7 @@ INSTALLED_APPS = [
     "ninja",
 ]
 MIDDLEWARE = [
+    "evolution.middleware.take_webhooks",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

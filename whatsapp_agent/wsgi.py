@@ -1,6 +1,7 @@
 import os
 
 from django.core.wsgi import get_wsgi_application
+from django.urls import resolve
 
 from whatsapp_agent.supervisor import die_with_parent
 
@@ -9,3 +10,5 @@ if os.environ.get("SUPERVISED"):
     # The server's process would live on without it, and serve old code beside the new.
     die_with_parent()
 application = get_wsgi_application()
+# Loads all views: else the first webhooks after a start wait for that.
+resolve("/healthz")

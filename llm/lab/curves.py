@@ -1,8 +1,10 @@
 """Curves over the threshold, and precision against recall."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django.utils.formats import number_format
+from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -30,8 +32,19 @@ def precision_and_recall(
     return plots.draw(chart, plots.percents(), parts, marks)
 
 
-def against_each_other(found: Finding, chart: Chart, tried: float) -> SafeString:
-    """Recall across, precision up, with lines of the same F1 and what a rule would do."""
+@dataclass(frozen=True)
+class Rule:
+    """What decides without a model, and how well."""
+
+    name: str | Promise
+    recall: float
+    precision: float
+
+
+def against_each_other(
+    found: Finding, chart: Chart, tried: float, rules: Sequence[Rule]
+) -> SafeString:
+    """Recall across, precision up, with lines of the same F1 and what rules would do."""
     rows = [row for row in found.rows if row.precision and row.recall]
     curve = [(row.recall.mean, row.precision.mean) for row in rows]
     parts = [plots.line(_same_f1(f1), "f1", f"F1 {f1}") for f1 in F1_LINES]
@@ -44,6 +57,10 @@ def against_each_other(found: Finding, chart: Chart, tried: float) -> SafeString
         always = rows[0]
         at = (always.recall.mean, always.precision.mean)
         parts.append(plots.dot(at, "always", _("A reply to everything"), 6))
+    parts += [
+        plots.dot((one.recall, one.precision), "rule", str(one.name), 6)
+        for one in rules
+    ]
     now = found.at(tried)
     if now.precision and now.recall:
         point = (now.recall.mean, now.precision.mean)

@@ -42,6 +42,19 @@ def token(key=CURRENT, late=0, **claims):
 # Who may deliver
 
 
+def test_takes_what_was_sent_to_a_name_that_is_not_ours(deliver, client):
+    headers = {"X-Webhook-Secret": "webhook-secret", "Host": "old.example.org"}
+
+    assert deliver(recorded.load(TEXT), headers).status_code == 200
+    assert client.get("/healthz", headers=headers).status_code == 400
+
+
+def test_takes_what_came_without_encryption(deliver, settings):
+    settings.SECURE_SSL_REDIRECT = True
+
+    assert deliver(recorded.load(TEXT)).status_code == 200
+
+
 @pytest.mark.parametrize("secret", ["webhook-secret", "previous-secret"])
 def test_takes_the_current_and_the_previous_secret(deliver, secret):
     response = deliver(recorded.load(TEXT), {"X-Webhook-Secret": secret})

@@ -1,3 +1,4 @@
+import random
 import re
 
 import pytest
@@ -7,13 +8,17 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from conversations import thresholds
 from conversations.models import AgentSettings, SettingsChange, ThresholdChange
 from conversations.thresholds import NotApplied
+from llm.lab.drift import Alarm, Comparison, Drift, Sign, Version
 from llm.models import Label
-from tests.browser.evidence import make_group, seed
+from tests.browser.evidence import label, make_group, seed
 from tests.factories import make_inbound, make_settings
+from whatsapp_agent.lab import drifting
+from whatsapp_agent.lab.rules import rules
 
 pytestmark = pytest.mark.django_db
 
@@ -276,3 +281,50 @@ class TestApplying:
         assert found["mode"]
         group.refresh_from_db()
         assert group.mode == "shadow"
+
+
+class TestRules:
+    def test_are_weighed_as_the_labels_are(self):
+        group = make_group("Elm Road Allotments")
+        made = seed(group, labels=0, decisions=70, p=0.5)  # the last 60 have texts
+        said = [("When?", True), ("When, please?", False), ("Then.", True)]
+        for decision, (words, is_wanted) in zip(made, said, strict=False):
+            decision.messages.add(make_inbound(group, text=words))
+            label([decision], random.Random(1), mildness=9 if is_wanted else 0)
+
+        found = client().get(LAB).context["found"]
+        first = rules(found)[0]
+
+        assert str(first.name) == "A question mark"
+        assert (first.recall, first.precision) == pytest.approx((0.5, 0.5))
+
+    def test_stand_in_the_table_behind_the_curve(self):
+        group = make_group("Elm Road Allotments")
+        for decision in seed(group):
+            decision.messages.add(make_inbound(group, text="Who? Me?"))
+
+        assert "A question mark or word 100 %" in text(client().get(LAB))
+
+    def test_say_nothing_of_texts_that_are_gone(self):
+        group = make_group("Elm Road Allotments")
+        decision = seed(group, labels=0, decisions=70)[0]
+        decision.messages.add(make_inbound(group, text="", pruned_at=timezone.now()))
+        label([decision], random.Random(1), mildness=9)
+
+        assert rules(client().get(LAB).context["found"]) == []
+
+
+def test_a_group_whose_scores_moved_is_marked_and_its_badge_doubted(monkeypatch):
+    group = make_group("Elm Road Allotments")
+    seed(group, labels=200)
+    version = Version("1", "openai", "gpt-5-nano")
+    moved = Alarm(Sign.SCORES, version, 0.4, 0.3, group.pk)
+    compared = Comparison(version, 300, 2000, None, None, (moved,))
+    found = Drift(None, {group.pk: compared}, ())
+    monkeypatch.setattr(drifting, "drift", lambda: found)
+
+    page = client().get(LAB).content.decode()
+    of_group = client("operator").get(f"{LAB}?group={group.pk}")
+
+    assert re.search(r'Elm Road Allotments</bdi></a> <span class="wa-chip warn"', page)
+    assert "the scores have moved since" in text(of_group)

@@ -1,6 +1,6 @@
 """The charts of the page, each with the table that says the same."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from django.utils.formats import number_format
@@ -8,9 +8,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from llm.lab import curves, reliability, stacked
-from llm.lab.curves import percent
+from llm.lab.curves import Rule, percent
 from llm.lab.findings import Finding
 from llm.lab.plots import Chart, Mark
+from llm.lab.posterior import Row
 from llm.lab.prices import NEVER
 from whatsapp_agent.lab import words
 
@@ -32,7 +33,7 @@ class Figure:
     rows: list[list[str]]
 
 
-def figures(found: Finding, tried: float) -> Iterator[Figure]:
+def figures(found: Finding, tried: float, rules: Sequence[Rule]) -> Iterator[Figure]:
     marks = [Mark("now", found.threshold)]
     if found.recommended is not None:
         marks.append(Mark("best", found.recommended))
@@ -41,7 +42,7 @@ def figures(found: Finding, tried: float) -> Iterator[Figure]:
     yield _precision(found, marks)
     yield _replies(found, marks)
     yield _cost(found, marks)
-    yield _against(found, tried)
+    yield _against(found, tried, rules)
     if found.labels:
         yield _reliability(found)
 
@@ -99,7 +100,7 @@ def _precision(found: Finding, marks: list[Mark]) -> Figure:
     )
 
 
-def _against(found: Finding, tried: float) -> Figure:
+def _against(found: Finding, tried: float, rules: Sequence[Rule]) -> Figure:
     title = _("Precision against recall")
     note = _("Each point is a threshold; thin lines have the same F1")
     chart = Chart("against", title, note, _("recall"))
@@ -121,13 +122,23 @@ def _against(found: Finding, tried: float) -> Figure:
             _f1(always),
         ]
     )
+    rows += [
+        [
+            one.name,
+            percent(one.recall),
+            percent(one.precision),
+            _harmonic(one.precision, one.recall),
+        ]
+        for one in rules
+    ]
     return Figure(
         "against",
         title,
         note,
-        curves.against_each_other(found, chart, tried),
+        curves.against_each_other(found, chart, tried, rules),
         [
             Key("always-dot", _("A reply to everything")),
+            *([Key("rule-dot", _("A simple rule: see the table"))] if rules else []),
             Key("tried-dot", _("The threshold tried")),
         ],
         [_("Threshold"), _("Recall"), _("Precision"), _("F1")],
@@ -214,11 +225,17 @@ def _reliability(found: Finding) -> Figure:
     )
 
 
-def _f1(row) -> str:
+def _f1(row: Row) -> str:
     if not (row.precision and row.recall):
         return _("n/a")
-    p, r = row.precision.mean, row.recall.mean
-    return number_format(2 * p * r / (p + r), decimal_pos=2) if p + r else _("n/a")
+    return _harmonic(row.precision.mean, row.recall.mean)
+
+
+def _harmonic(precision: float, recall: float) -> str:
+    if not precision + recall:
+        return _("n/a")
+    f1 = 2 * precision * recall / (precision + recall)
+    return number_format(f1, decimal_pos=2)
 
 
 def _whole(number: int) -> str:

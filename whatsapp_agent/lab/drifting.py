@@ -39,6 +39,15 @@ def strip(group: Conversation | None) -> dict:
     }
 
 
+def alarms() -> dict[int, list[str]]:
+    """By conversation."""
+    return {
+        group: [sentence(one) for one in compared.alarms]
+        for group, compared in drift().groups.items()
+        if compared.alarms
+    }
+
+
 def _drawing(points: tuple[Point, ...]) -> SafeString | None:
     """One week alone has nothing to be compared with."""
     if len(points) < 2:

@@ -12,6 +12,7 @@ from django.utils.translation import get_language, gettext as _
 from conversations.models import Conversation, Mode, ThresholdChange
 from conversations.thresholds import COMMON
 from llm.lab import evidence, findings, groups, plots
+from llm.lab.curves import Rule
 from llm.lab.evidence import Labels, Scored
 from llm.lab.findings import Badge, Finding
 from llm.lab.groups import GroupFinding
@@ -19,7 +20,8 @@ from llm.lab.posterior import Estimate
 from whatsapp_agent.lab import words
 from whatsapp_agent.lab.cases import cases, newest
 from whatsapp_agent.lab.charts import figures
-from whatsapp_agent.lab.drifting import strip
+from whatsapp_agent.lab.drifting import alarms, strip
+from whatsapp_agent.lab.rules import rules
 from whatsapp_agent.lab.state import RATES, State
 
 # What was counted and weighed is kept for so long; a new label is seen at once.
@@ -33,6 +35,7 @@ class Weighed:
     finding: Finding
     groups: list[GroupFinding]
     newest: list[tuple[float, int]]  # scores and keys
+    rules: list[Rule]
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class GroupRow:
     found: GroupFinding
     name: str
     url: str
+    drift: list[str]
 
     @property
     def target(self) -> str:
@@ -88,23 +92,24 @@ def context(state: State, user: User) -> dict:
         "target": _target(state, found),
         "mode": suggested_mode(state.group, found),
         "at": words.tried(found.at(state.shown)),
-        **drawn(state, found),
+        **drawn(state, weighed),
         "drift": strip(state.group),
         "groups": list(_groups(weighed.groups)) if state.group is None else [],
         "cases": cases(state, weighed.labels, weighed.newest),
     }
 
 
-def drawn(state: State, found: Finding) -> dict:
+def drawn(state: State, weighed: Weighed) -> dict:
     """What does not change with the evidence is kept as it is sent."""
     if state.tried is not None:
-        return _drawn(state, found)
+        return _drawn(state, weighed)
     key = f"{_key(state)}.{get_language()}"
-    return cache.get_or_set(key, lambda: _drawn(state, found), KEPT_SECONDS)
+    return cache.get_or_set(key, lambda: _drawn(state, weighed), KEPT_SECONDS)
 
 
-def _drawn(state: State, found: Finding) -> dict:
-    told = {"figures": figures(found, state.shown)}
+def _drawn(state: State, weighed: Weighed) -> dict:
+    found = weighed.finding
+    told = {"figures": figures(found, state.shown, weighed.rules)}
     html = render_to_string("admin/lab/_figures.html", told) if found.has_curves else ""
     return {"figures": html, "rows": rows(found)}
 
@@ -143,7 +148,8 @@ def _weigh(state: State) -> Weighed:
         groups=bands,
     )
     compared = [] if state.group else _compare(bands, state, days)
-    return Weighed(labels, found.worked_out(), compared, newest(state))
+    found = found.worked_out()
+    return Weighed(labels, found, compared, newest(state), rules(found))
 
 
 def scored(state: State) -> Scored:
@@ -163,9 +169,11 @@ def _groups(found: list[GroupFinding]) -> Iterator[GroupRow]:
     of = Conversation.objects.select_related("contact").in_bulk(
         [one.conversation for one in found]
     )
+    drifted = alarms()
     for one in found:
         if conversation := of.get(one.conversation):
-            yield GroupRow(one, str(conversation), str(conversation.pk))
+            name, key = str(conversation), conversation.pk
+            yield GroupRow(one, name, str(key), drifted.get(key, []))
 
 
 def rows(found: Finding) -> dict:

@@ -18,6 +18,9 @@ class Decision(models.Model):
         RESPONSE = "response", _("Response")
         TRANSCRIPTION = "transcript", _("Transcription")
 
+    # Those that ask a language model.
+    REASONED = (Step.RELEVANCE, Step.RESPONSE)
+
     class Source(models.TextChoices):
         RULE = "rule", _("Rule")
         MODEL = "model", _("Model")

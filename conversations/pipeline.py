@@ -151,6 +151,8 @@ class Turn:
         prepared = self._prepare(spent)
         if prepared.until:
             return prepared.until
+        if prepared.unheard:
+            return self._not_heard(prepared.unheard)
         verdict = gates.check(
             self.agent,
             self.conversation,
@@ -162,8 +164,6 @@ class Turn:
             return self._settle(
                 verdict.outcome, verdict.reason, self._rule("silent", verdict.reason)
             )
-        if prepared.unheard:
-            return self._not_heard(prepared.unheard)
         if verdict.prompt:
             return self._reply(
                 verdict.prompt, verdict.reason, self._rule("reply", verdict.reason)

@@ -6,6 +6,7 @@ They are strangers' bytes: what a browser could run is only ever downloaded.
 import re
 from collections.abc import Iterator
 
+from django.db.models.fields.files import FieldFile
 from django.http import (
     Http404,
     HttpRequest,
@@ -41,7 +42,7 @@ def serve(request: HttpRequest, file: MediaFile) -> HttpResponseBase:
     if not file.is_stored or file.message.pruned_at:
         raise Http404
     try:
-        size, stored = file.file.size, file.file.open()
+        size = file.file.size
     except faults() as error:
         raise Http404 from error
     span = _span(request.headers.get("Range", ""), size)
@@ -50,7 +51,7 @@ def serve(request: HttpRequest, file: MediaFile) -> HttpResponseBase:
             HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"}), file
         )
     start, end = span
-    response = StreamingHttpResponse(_read(stored, start, end - start))
+    response = StreamingHttpResponse(_read(file.file, start, end - start))
     response["Content-Length"] = str(end - start)
     if "Range" in request.headers and end - start < size:
         response.status_code = 206
@@ -93,8 +94,8 @@ def _span(asked: str, size: int) -> tuple[int, int] | None:
     return (start, end) if start < end else None
 
 
-def _read(stored, start: int, length: int) -> Iterator[bytes]:
-    with stored:
+def _read(file: FieldFile, start: int, length: int) -> Iterator[bytes]:
+    with file.open() as stored:
         stored.seek(start)
         while length > 0 and (chunk := stored.read(min(CHUNK, length))):
             length -= len(chunk)

@@ -57,12 +57,7 @@ def check(
     spent: Spent,
 ) -> Verdict:
     """`addressed` says how the burst addresses the agent, "" if it does not."""
-    if silence := (
-        stood_back(agent, conversation)
-        or _not_allowed(agent, conversation, burst[-1])
-        or _too_old(agent, burst[-1])
-        or _looping(agent, spent)
-    ):
+    if silence := shut(agent, conversation, burst[-1], spent):
         return Verdict(outcome=silence[0], reason=silence[1])
     if not conversation.is_group or addressed:
         return _prompted(agent, conversation, addressed, spent)
@@ -70,7 +65,7 @@ def check(
         _not_addressed(agent)
         or _trivial(burst)
         or _unprompted_budget(agent, spent)
-        or _model_budget(agent, spent)
+        or model_budget(agent, spent)
     ):
         return Verdict(outcome=silence[0], reason=silence[1])
     return Verdict(reason="Not addressed: the model is asked")
@@ -79,7 +74,7 @@ def check(
 def _prompted(
     agent: AgentSettings, conversation: Conversation, addressed: str, spent: Spent
 ) -> Verdict:
-    if silence := _model_budget(agent, spent):
+    if silence := model_budget(agent, spent):
         return Verdict(outcome=silence[0], reason=silence[1])
     if conversation.is_group:
         return Verdict(reason=addressed, prompt=ADDRESSED)
@@ -87,6 +82,18 @@ def _prompted(
 
 
 Silence = tuple[str, str] | None
+
+
+def shut(
+    agent: AgentSettings, conversation: Conversation, message: Message, spent: Spent
+) -> Silence:
+    """Whether nothing is answered, whatever the burst that ends with this one says."""
+    return (
+        stood_back(agent, conversation)
+        or _not_allowed(agent, conversation, message)
+        or _too_old(agent, message)
+        or _looping(agent, spent)
+    )
 
 
 def stood_back(agent: AgentSettings, conversation: Conversation) -> Silence:
@@ -185,7 +192,7 @@ def _unprompted_budget(agent: AgentSettings, spent: Spent) -> Silence:
     return None
 
 
-def _model_budget(agent: AgentSettings, spent: Spent) -> Silence:
+def model_budget(agent: AgentSettings, spent: Spent) -> Silence:
     if agent.daily_call_limit is not None and spent.calls >= agent.daily_call_limit:
         return (
             Outcome.OVER_BUDGET,

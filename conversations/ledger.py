@@ -53,6 +53,17 @@ def rule(
     )
 
 
+def unheard(conversation: Conversation, why: str) -> Decision:
+    """An unsaved note that a burst could not be understood."""
+    return Decision(
+        conversation=conversation,
+        step=Decision.Step.TRANSCRIPTION,
+        source=Decision.Source.RULE,
+        outcome=Decision.Outcome.FAILED,
+        why=why[:500],
+    )
+
+
 def store(burst: list[Message], decisions: tuple[Decision, ...]) -> None:
     for decision in decisions:
         if decision.pk is None:

@@ -359,7 +359,10 @@ def _end(message: Message, outcome: str, reason: str) -> None:
     """The outcome of the question that gets no reply after all."""
     if message.decision_id:
         asked = Message.objects.filter(decisions=message.decision_id, direction="in")
-        asked.update(outcome=outcome, reason=reason[:300])
+        # That it was not understood stays so, whatever became of saying it.
+        asked.exclude(outcome=Outcome.NOT_HEARD).update(
+            outcome=outcome, reason=reason[:300]
+        )
 
 
 # Just before sending: is the reply still wanted?

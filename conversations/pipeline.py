@@ -27,6 +27,7 @@ from conversations.mailbox import (
     park,
     release,
 )
+from conversations.media.preparing import Prepared, prepare
 from conversations.models import AgentSettings, Conversation, Message, Mode
 from conversations.splitting import split
 from llm import relevance, response
@@ -146,12 +147,18 @@ class Turn:
     def take(self) -> datetime | None:
         if all(message.deleted_at for message in self.burst):
             return self._settle(Outcome.FILTERED, "Deleted before the answer")
+        spent = ledger.spent(self.agent, self.conversation)
+        prepared = self._prepare(spent)
+        if prepared.until:
+            return prepared.until
+        if prepared.unheard:
+            return self._not_heard(prepared.unheard)
         verdict = gates.check(
             self.agent,
             self.conversation,
             self.burst,
             self.context.how_addressed(self.burst),
-            ledger.spent(self.agent, self.conversation),
+            spent,
         )
         if verdict.outcome:
             return self._settle(
@@ -167,6 +174,46 @@ class Turn:
     def _threshold(self) -> float:
         own = self.conversation.threshold
         return self.agent.threshold if own is None else own
+
+    # What it carries
+
+    def _prepare(self, spent: gates.Spent) -> Prepared:
+        silence = gates.shut(
+            self.agent, self.conversation, self.burst[-1], spent
+        ) or gates.model_budget(self.agent, spent)
+        return prepare(
+            self.lease,
+            self.agent,
+            self.conversation,
+            self.burst,
+            is_silent=bool(silence),
+            addressed=self.context.how_addressed(self.burst),
+        )
+
+    def _not_heard(self, reason: str) -> None:
+        """Nothing of it can be understood. Alone with somebody, say so, once."""
+        unheard = ledger.unheard(self.conversation, reason)
+        parts = self._apology
+        with transaction.atomic():
+            self._decide(Outcome.NOT_HEARD, reason, (unheard,))
+            outbox.put(
+                self.conversation,
+                parts,
+                author=Message.Author.AGENT,
+                status=Message.Status.QUEUED,
+                decision=unheard,
+            )
+        _log("Outcome %s", Outcome.NOT_HEARD, unheard)
+
+    @property
+    def _apology(self) -> list[str]:
+        if self.conversation.is_group or self.conversation.mode != Mode.LIVE:
+            return []
+        said = Message.objects.filter(
+            decision__step=Decision.Step.TRANSCRIPTION,
+            decision__messages__in=self.burst,
+        )
+        return [] if said.exists() else split(self.agent.voice_apology)
 
     # Step 1
 

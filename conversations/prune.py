@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
@@ -41,6 +42,9 @@ class Kind:
     emptied: dict[str, Any] | None = None
     is_whole: Q = field(default_factory=Q)  # it has something to delete
     is_busy: Callable[[], Q] | None = None  # it still has work
+    # What else goes with the rows of these keys, once they are pruned.
+    along: Callable[[Keys], object] | None = None
+    gone_at: str = "pruned_at"  # the field that says when they went
 
     @property
     def stays(self) -> bool:
@@ -126,7 +130,15 @@ class Walk:
         rows = self._free(self._old().filter(pk__in=keys))
         if not self.kind.stays:
             return lambda: rows.delete()[0]
-        return _update(rows, **self.kind.emptied, pruned_at=timezone.now())
+        empty = _update(
+            rows, **self.kind.emptied, **{self.kind.gone_at: timezone.now()}
+        )
+        return partial(self._with_all, empty, keys) if self.kind.along else empty
+
+    def _with_all(self, change: Change, keys: Keys) -> int:
+        changed = change()
+        self.kind.along(keys)
+        return changed
 
 
 def _update(rows: QuerySet, **values: Any) -> Change:

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from conversations import cases, intake, mailbox, outbox
+from conversations.media.fetching import carries_file, forgive
 from conversations.models import FOREVER, Conversation, Message
 from conversations.splitting import split
 from llm.models import Label
@@ -133,7 +134,19 @@ def judge_again(message: Message) -> None:
         outcome=Outcome.PENDING, reason=""
     ):
         raise NotPossible("It has been answered, or its text is deleted.")
+    forgive(message)
     mailbox.ring(message.conversation_id)
+
+
+@transaction.atomic
+def fetch_again(message: Message) -> None:
+    """Have its file fetched and heard; what could not be understood is judged anew."""
+    if message.pruned_at or not carries_file(message):
+        raise NotPossible("There is no file to fetch.")
+    if message.outcome == Outcome.NOT_HEARD:
+        return judge_again(message)
+    forgive(message)
+    mailbox.enqueue("conversations.tasks.fetch_file", message.pk)
 
 
 def _lock(conversation: Conversation) -> Conversation:
@@ -156,4 +169,6 @@ def _quoted(draft: Message) -> Message | None:
 
 
 def _asked(message: Message):
-    return Message.objects.filter(decisions=message.decision_id, direction="in")
+    asked = Message.objects.filter(decisions=message.decision_id, direction="in")
+    # That it was not understood stays so, whatever becomes of having said it.
+    return asked.exclude(outcome=Outcome.NOT_HEARD)

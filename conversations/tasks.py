@@ -11,7 +11,8 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
 
 from conversations import contacts, pipeline, whatsapp
-from conversations.models import Conversation
+from conversations.media import preparing
+from conversations.models import AgentSettings, Conversation, Message
 from llm.lab import replay as replays
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,16 @@ def process(conversation_id: int) -> None:
 def learn_group(conversation_id: int) -> None:
     """Fetch a group's name and members, without holding up what is queued behind it."""
     _pool().submit(_learn_group, conversation_id)
+
+
+def fetch_file(message_id: int) -> None:
+    """Fetch and hear what staff asked for; nothing is answered by it."""
+    _pool().submit(_fetch_file, message_id)
+
+
+def _fetch_file(message_id: int) -> None:
+    message = Message.objects.select_related("conversation").get(pk=message_id)
+    preparing.fetch_one(AgentSettings.current(), message)
 
 
 def look_after(pk: int) -> None:

@@ -145,6 +145,15 @@ class GroupInfo:
     participants: list[Address]
 
 
+@dataclass(frozen=True)
+class MediaContent:
+    """A file that a message carries. Type and name are its sender's claims."""
+
+    data: bytes
+    mimetype: str = ""
+    name: str = ""
+
+
 class BridgeError(Exception):
     """The bridge did not do what it was asked.
 
@@ -205,6 +214,9 @@ class WhatsAppProvider(Protocol):
 
     def group_info(self, instance: str, group_jid: str) -> GroupInfo:
         """Name and members of a group, or BridgeError."""
+
+    def fetch_media(self, instance: str, whatsapp_id: str) -> MediaContent:
+        """The file of a message, or BridgeError."""
 
     def look_back(self) -> None:
         """The worker starts: have looked for what was missed meanwhile."""

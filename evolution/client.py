@@ -26,6 +26,9 @@ READ_TIMEOUT = 15
 LINK_TIMEOUT = 30
 # Pages of findMessages carry the thumbnails of pictures.
 MAX_BYTES = 10_000_000
+# Evolution downloads a file from WhatsApp before it answers with it, in base64.
+MEDIA_TIMEOUT = 60
+MAX_MEDIA_BYTES = 70_000_000
 VERSION_SECONDS = 600
 NOT_JSON = object()
 
@@ -87,6 +90,19 @@ def find_messages(
     _expect(messages.get("records"), list)
     _expect(messages.get("pages"), int)
     return messages
+
+
+def media(instance: str, whatsapp_id: str) -> dict:
+    """The file of a message, fetched from WhatsApp: {base64, mimetype, fileName, ...}."""
+    body = {"message": {"key": {"id": whatsapp_id}}, "convertToMp4": False}
+    answer = _call(
+        "POST",
+        f"/chat/getBase64FromMediaMessage/{_name(instance)}",
+        body=body,
+        timeout=MEDIA_TIMEOUT,
+        most=MAX_MEDIA_BYTES,
+    )
+    return _expect(answer, dict)
 
 
 def group_info(instance: str, group_jid: str) -> dict:
@@ -220,6 +236,7 @@ def _call(
     params: dict | None = None,
     timeout: float = READ_TIMEOUT,
     sends: bool = False,
+    most: int | None = None,
 ) -> Any:
     try:
         with _session().request(
@@ -232,7 +249,7 @@ def _call(
             allow_redirects=False,
             stream=True,
         ) as response:
-            answer = _parse(_read(response))
+            answer = _parse(_read(response, most or MAX_BYTES))
     except requests.RequestException as error:
         raise errors.from_exception(error) from error
     status = response.status_code
@@ -252,13 +269,13 @@ def _session() -> requests.Session:
     return _local.session
 
 
-def _read(response: requests.Response) -> bytes:
-    content = b""
+def _read(response: requests.Response, most: int) -> bytes:
+    content = bytearray()
     for chunk in response.iter_content(65_536):
         content += chunk
-        if len(content) > MAX_BYTES:
+        if len(content) > most:
             raise requests.RequestException("The answer is too large.")
-    return content
+    return bytes(content)
 
 
 def _parse(content: bytes) -> Any:

@@ -1,6 +1,8 @@
 """WhatsApp through Evolution API: the functions of conversations.whatsapp.WhatsAppProvider."""
 
+import base64
 import logging
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -12,6 +14,7 @@ from conversations.whatsapp import (
     BridgeError,
     Event,
     GroupInfo,
+    MediaContent,
     Quote,
     SentMessage,
 )
@@ -28,6 +31,8 @@ MAX_PAGES = 40
 ASK_AGAIN_SECONDS = 60
 TYPING_SECONDS = 20
 
+# Files come whole into memory.
+_downloads = threading.BoundedSemaphore(3)
 _asked_at: dict[tuple[str, str], float] = {}
 
 
@@ -99,6 +104,16 @@ def group_info(instance: str, group_jid: str) -> GroupInfo:
             _address(mapping(one)) for one in items(info.get("participants"))
         ],
     )
+
+
+def fetch_media(instance: str, whatsapp_id: str) -> MediaContent:
+    with _downloads:
+        found = client.media(instance, whatsapp_id)
+    try:
+        data = base64.b64decode(text(found.get("base64")), validate=True)
+    except ValueError as error:
+        raise errors.no_answer(status=201) from error
+    return MediaContent(data, text(found.get("mimetype")), text(found.get("fileName")))
 
 
 def look_back() -> None:

@@ -6,7 +6,8 @@ from django.utils.translation import gettext_lazy as _, ngettext
 
 
 class Decision(models.Model):
-    """One stored step: is a reply wanted (relevance), or what is it (response).
+    """One stored step: what a voice note says (transcription), is a reply wanted
+    (relevance), or what is it (response).
 
     Append-only. Silences and failures are kept like replies, so that the threshold
     can be judged by what really happened.
@@ -15,6 +16,10 @@ class Decision(models.Model):
     class Step(models.TextChoices):
         RELEVANCE = "relevance", _("Relevance")
         RESPONSE = "response", _("Response")
+        TRANSCRIPTION = "transcript", _("Transcription")
+
+    # Those that ask a language model.
+    REASONED = (Step.RELEVANCE, Step.RESPONSE)
 
     class Source(models.TextChoices):
         RULE = "rule", _("Rule")
@@ -57,6 +62,9 @@ class Decision(models.Model):
     tokens_in = models.PositiveIntegerField(null=True, blank=True)
     tokens_cached = models.PositiveIntegerField(null=True, blank=True)
     tokens_out = models.PositiveIntegerField(null=True, blank=True)
+    seconds = models.PositiveIntegerField(
+        null=True, blank=True, help_text=_("Of sound that was transcribed.")
+    )
     cost = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
     latency_ms = models.PositiveIntegerField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)

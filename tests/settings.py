@@ -1,6 +1,7 @@
 """The project's settings with a key of its own, so that pytest needs no environment."""
 
 import os
+import tempfile
 
 os.environ.update(
     SECRET_KEY="only-for-tests-" + "0" * 50,
@@ -9,6 +10,7 @@ os.environ.update(
     EVOLUTION_URL="http://evolution.test:9209",
     EVOLUTION_API_KEY="global-key",
     SANDBOX="0",
+    MEDIA_ROOT=tempfile.mkdtemp(prefix="whatsapp-agent-media-"),
     LOG_LEVEL="WARNING",
 )
 os.environ.setdefault("DATABASE_URL", "sqlite:///:memory:")

@@ -7,7 +7,8 @@ from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.utils import timezone
 from django_q.models import Task
 
-from conversations.models import AgentSettings, Message
+from conversations.media.deleting import FORGOTTEN, forget
+from conversations.models import AgentSettings, MediaFile, Message
 from conversations.prune import Kind
 from evolution.models import RefusedWebhook, UnreadableEvent
 from llm.models import Decision
@@ -40,6 +41,17 @@ def _decision_is_busy() -> Q:
     return Q(Exists(about)) | Q(Exists(replies))
 
 
+def _file_is_busy() -> Q:
+    asked = Message.objects.filter(IS_ASKED, pk=OuterRef("message"))
+    return Q(Exists(asked))
+
+
+def _files(agent: AgentSettings) -> int | None:
+    """What somebody sent stays no longer than what they said with it."""
+    days = [n for n in (agent.keep_files, agent.keep_texts) if n is not None]
+    return min(days, default=None)
+
+
 def _webhooks(agent: AgentSettings) -> int | None:
     return agent.keep_webhooks
 
@@ -53,6 +65,17 @@ KINDS = (
         {"text": "", "quoted_text": "", "media": {}},
         Q(pruned_at=None) & ~Q(text="", quoted_text="", media={}),
         _message_is_busy,
+        forget,
+    ),
+    Kind(
+        "files",
+        MediaFile,
+        "created_at",
+        _files,
+        FORGOTTEN,
+        ~Q(state=MediaFile.State.GONE),
+        _file_is_busy,
+        gone_at="gone_at",
     ),
     Kind(
         "prompts",

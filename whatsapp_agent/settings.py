@@ -50,6 +50,7 @@ CONTENT_SECURITY_POLICY = {
         "script-src": [csp.SELF],
         "style-src": [csp.SELF],
         "img-src": [csp.SELF],
+        "media-src": [csp.SELF],
         "font-src": [csp.SELF],
         "connect-src": [csp.SELF],
         "form-action": [csp.SELF],
@@ -165,6 +166,33 @@ LEASE_SECONDS = env.number("LEASE_SECONDS", 30, least=1)
 # Where the worker keeps the locks that prove which of its processes are alive.
 RUN_DIR = Path(env.string("RUN_DIR", str(BASE_DIR / "run")))
 
+# What people send. Only a view that asks for permission hands it out again.
+MEDIA_ROOT = Path(env.string("MEDIA_ROOT", str(BASE_DIR / "media")))
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
+# A bucket in their place, of Amazon's or of any server that speaks S3.
+MEDIA_BUCKET = env.string("MEDIA_BUCKET")
+_storage: dict = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+if MEDIA_BUCKET:
+    _storage = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": MEDIA_BUCKET,
+            "endpoint_url": env.secret("MEDIA_S3_URL", "media-s3", "url") or None,
+            "region_name": env.string("MEDIA_S3_REGION") or None,
+            # Without them, the machine's own role.
+            "access_key": env.secret("MEDIA_S3_KEY", "media-s3", "access_key") or None,
+            "secret_key": env.secret("MEDIA_S3_SECRET", "media-s3", "secret_key")
+            or None,
+            "location": env.string("MEDIA_S3_FOLDER"),
+            "default_acl": None,
+            "file_overwrite": False,
+        },
+    }
+STORAGES = {
+    "default": _storage,
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
 BACKUP_DIR = Path(env.string("BACKUP_DIR", str(BASE_DIR / "backups")))
 
 # WhatsApp through Evolution API, or through the sandbox where none is configured.
@@ -235,6 +263,15 @@ LLM_PROVIDERS = {
         "tokens_out_path": env.string("BRIGHTWRAPPER_TOKENS_OUT_PATH"),
         "model_path": env.string("BRIGHTWRAPPER_MODEL_PATH"),
     },
+}
+
+# Any server that speaks OpenAI's audio transcriptions. The key of the models goes to the
+# models' address only.
+_transcription_url = env.secret("TRANSCRIPTION_URL", "transcription", "url")
+TRANSCRIPTION = {
+    "url": _transcription_url or LLM_PROVIDERS["openai"]["url"],
+    "api_key": env.secret("TRANSCRIPTION_API_KEY", "transcription", "api_key")
+    or ("" if _transcription_url else LLM_PROVIDERS["openai"]["api_key"]),
 }
 
 # Who signs in how: local (by password), oidc (through a provider), or both.

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import regex
 from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
@@ -17,7 +18,9 @@ from conversations.admin.history import (
     late_reactions,
     referred_to,
 )
-from conversations.models import AgentSettings, Conversation, Message
+from conversations.media.fetching import carries_file
+from conversations.media.sniffing import FILMS, PICTURES, SOUNDS
+from conversations.models import AgentSettings, Conversation, MediaFile, Message
 from conversations.whatsapp import Kind
 
 Status = Message.Status
@@ -122,7 +125,45 @@ class Entry:
             return []
         media = self.message.media if isinstance(self.message.media, dict) else {}
         kind = KINDS.get(self.message.kind, self.message.kind)
-        return [str(kind), *(fact for fact in _facts(media) if fact)]
+        language = self.file.language if self.file else ""
+        facts = [*_facts(media), language]
+        return [str(kind), *(fact for fact in facts if fact)]
+
+    @cached_property
+    def file(self) -> MediaFile | None:
+        return getattr(self.message, "file", None)
+
+    @property
+    def has_file(self) -> bool:
+        """Whether there is something to show of it, or to fetch."""
+        return carries_file(self.message) and not self.message.pruned_at
+
+    @property
+    def file_url(self) -> str:
+        keys = [self.message.conversation_id, self.message.pk]
+        return reverse("admin:conversations_conversation_file", args=keys)
+
+    @property
+    def shown_as(self) -> str:
+        kinds = {"picture": PICTURES, "sound": SOUNDS, "film": FILMS}
+        of = self.file.mimetype if self.file else ""
+        return next((name for name, known in kinds.items() if of in known), "")
+
+    @property
+    def file_trouble(self) -> str:
+        """Why the file is not here, or is here and was not understood."""
+        if self.file is None:
+            return ""
+        if self.file.is_stored:
+            return self.file.error
+        state = self.file.get_state_display()
+        return f"{state}: {self.file.error}" if self.file.error else state
+
+    @property
+    def can_be_fetched_again(self) -> bool:
+        if self.file is None:
+            return not self.message.deleted_at
+        return self.file.state != MediaFile.State.GONE and bool(self.file_trouble)
 
     @property
     def can_be_judged_again(self) -> bool:

@@ -15,6 +15,7 @@ TONES = {
     Outcome.PENDING: "warn",
     Outcome.REPLYING: "warn",
     Outcome.DRAFTED: "warn",
+    Outcome.NOT_HEARD: "bad",
     Outcome.GATE_FAILED: "bad",
     Outcome.RESPONSE_FAILED: "bad",
     Outcome.SEND_FAILED: "bad",
@@ -67,8 +68,9 @@ class Step:
         version = one.prompt_version and _("prompt %s") % one.prompt_version
         latency = "" if one.latency_ms is None else f"{one.latency_ms} ms"
         cost = "" if one.cost is None else _("cost %s") % f"{one.cost.normalize():f}"
+        length = "" if one.seconds is None else _("%s s of sound") % one.seconds
         attempts = _("%s attempts") % one.attempts if one.attempts > 1 else ""
-        parts = [one.provider, one.model, one.kind, version, latency, attempts]
+        parts = [one.provider, one.model, one.kind, version, length, latency, attempts]
         return " · ".join(part for part in [*parts, self._tokens, cost] if part)
 
     @property

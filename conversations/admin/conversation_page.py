@@ -23,6 +23,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from conversations.admin import history
 from conversations.admin.bubbles import entries
+from conversations.admin.files import serve
 from conversations.admin.forms import SteeringForm
 from conversations.admin.history import Window
 from conversations.admin.labelling import may_label
@@ -30,7 +31,7 @@ from conversations.admin.live import stamp
 from conversations.admin.neighbours import neighbours
 from conversations.admin.standing import standing
 from conversations.admin.steering import correct, mark_read, steer
-from conversations.models import Conversation
+from conversations.models import Conversation, MediaFile
 from conversations.steering import NotPossible
 from llm.admin_live import live_part
 from llm.models import Label
@@ -51,6 +52,7 @@ class ConversationPage:
             self._path("live/", require_GET(self.live_view), "live"),
             self._path("older/", require_GET(self.older_view), "older"),
             self._path("beside/", require_GET(self.beside_view), "beside"),
+            self._path("files/<int:message>/", require_GET(self.file_view), "file"),
             self._path(
                 "decisions/<int:decision>/", require_GET(self.prompt_view), "prompt"
             ),
@@ -190,6 +192,15 @@ class ConversationPage:
         if found is None:
             raise Http404
         return render(request, f"{TEMPLATES}/_prompt.html", {"decision": found})
+
+    def file_view(self, request: HttpRequest, pk: int, message: int) -> HttpResponse:
+        """The file that a message carries."""
+        conversation = self._conversation(request, pk)
+        files = MediaFile.objects.filter(message__conversation=conversation)
+        found = files.select_related("message").filter(message=message).first()
+        if found is None:
+            raise Http404
+        return serve(request, found)
 
     def _conversation(
         self, request: HttpRequest, pk: int, to_steer: bool = False

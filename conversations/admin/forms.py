@@ -25,6 +25,10 @@ LIMITS = {
     "response_price_out": (0, None),
     "response_max_tokens": (1, None),
     "temperature": (0, 2),
+    "transcription_timeout": (0.1, None),
+    "transcription_price": (0, None),
+    "longest_voice": (0, None),
+    "largest_file": (0, 50),
     "unprompted_gap": (0, None),
     "daily_spend_limit": (0, None),
     # A century; what is a day old may still be needed.

@@ -182,7 +182,7 @@ def _later(conversation: Conversation, place: Place, most: int) -> list[Message]
 
 def _whole(messages: QuerySet[Message]) -> QuerySet[Message]:
     referred = referred_to(Message.objects)
-    return messages.select_related("sender", "staff").prefetch_related(
+    return messages.select_related("sender", "staff", "file").prefetch_related(
         Prefetch("decisions", Decision.objects.order_by("pk").defer("input", "output")),
         Prefetch("decisions__replies", referred.order_by("part", "pk")),
         Prefetch("decisions__messages", referred.order_by("sent_at", "pk")),

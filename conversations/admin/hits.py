@@ -15,6 +15,7 @@ Status = Message.Status
 TONES = {
     Outcome.PENDING: "warn",
     Outcome.DRAFTED: "warn",
+    Outcome.NOT_HEARD: "bad",
     Outcome.GATE_FAILED: "bad",
     Outcome.RESPONSE_FAILED: "bad",
     Outcome.SEND_FAILED: "bad",

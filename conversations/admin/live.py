@@ -22,6 +22,9 @@ CHANGING = (
     "sent_at",
     "staff",
     "sender",
+    "file__state",
+    "file__error",
+    "file__read_at",
 )
 
 

@@ -42,6 +42,7 @@ BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 # A reply was due and did not come. In a group, who stands back owes nobody anything.
 OWED = [
     Outcome.PENDING,
+    Outcome.NOT_HEARD,
     Outcome.GATE_FAILED,
     Outcome.RESPONSE_FAILED,
     Outcome.SEND_FAILED,

@@ -11,7 +11,7 @@ from conversations import settings_history as history
 from conversations.admin import settings_fields, settings_page
 from conversations.admin.forms import AgentSettingsForm
 from conversations.models import AgentSettings
-from llm import providers
+from llm import providers, transcription
 
 
 @admin.register(AgentSettings)
@@ -56,8 +56,12 @@ class AgentSettingsAdmin(admin.ModelAdmin):
     ) -> None:
         if form.changed:
             history.save(obj, form.changed, request.user)
-        for provider in sorted({obj.relevance_provider, obj.response_provider}):
-            if missing := providers.missing(provider):
+        asked = sorted({obj.relevance_provider, obj.response_provider})
+        lacking = [providers.missing(provider) for provider in asked]
+        if obj.transcribe != AgentSettings.Transcribe.NEVER:
+            lacking.append(transcription.missing(obj.transcription_provider))
+        for missing in dict.fromkeys(lacking):
+            if missing:
                 self.message_user(
                     request,
                     _("It cannot be asked yet: %s") % missing,

@@ -33,7 +33,7 @@ class Section:
 # The switch of the whole stands alone, before all others.
 SWITCH = "is_on"
 # Empty keeps it for ever.
-KEPT = ("keep_texts", "keep_prompts", "keep_webhooks", "keep_tasks")
+KEPT = ("keep_texts", "keep_files", "keep_prompts", "keep_webhooks", "keep_tasks")
 SECTIONS = (
     Section(
         "who",
@@ -90,6 +90,35 @@ SECTIONS = (
             ),
         ),
         _("Their addresses and keys are set in the environment."),
+    ),
+    Section(
+        "files",
+        _("Voice and files"),
+        (
+            Group(
+                (
+                    "transcribe",
+                    "longest_voice",
+                    "voice_apology",
+                    "transcription_language",
+                ),
+                _("Voice messages"),
+            ),
+            Group(
+                (
+                    "transcription_provider",
+                    "transcription_model",
+                    "transcription_timeout",
+                    "transcription_price",
+                ),
+                _("The model that transcribes"),
+            ),
+            Group(("largest_file",), _("What people send")),
+        ),
+        _(
+            "A transcript is judged and answered like a text. The address and the key of"
+            " the model are set in the environment."
+        ),
     ),
     Section(
         "limits",
@@ -151,6 +180,15 @@ LABELS = {
     "response_price_out": _("Price of what the writer writes"),
     "response_max_tokens": _("Length of a reply at most"),
     "temperature": _("Temperature"),
+    "transcribe": _("Transcribe voice messages"),
+    "longest_voice": _("Transcribe nothing longer than"),
+    "voice_apology": _("Say when one could not be transcribed"),
+    "transcription_language": _("Language that is spoken"),
+    "transcription_provider": _("Provider that transcribes"),
+    "transcription_model": _("Model that transcribes"),
+    "transcription_timeout": _("Time it has to transcribe"),
+    "transcription_price": _("Price of transcribing"),
+    "largest_file": _("Fetch no file larger than"),
     "unprompted_gap": _("Time between two unprompted replies"),
     "unprompted_per_hour": _("Unprompted replies an hour"),
     "unprompted_per_day": _("Unprompted replies a day"),
@@ -159,6 +197,7 @@ LABELS = {
     "daily_spend_limit": _("Spend at most"),
     "daily_call_limit": _("Call at most"),
     "keep_texts": _("Keep texts of messages"),
+    "keep_files": _("Keep files"),
     "keep_prompts": _("Keep prompts and answers"),
     "keep_webhooks": _("Keep webhooks that failed"),
     "keep_tasks": _("Keep tasks that failed"),
@@ -171,6 +210,7 @@ HELP = {
             "relevance_price_out",
             "response_price_in",
             "response_price_out",
+            "transcription_price",
             "unprompted_gap",
         ),
         "",
@@ -194,12 +234,23 @@ HELP = {
     "relevance_timeout": _("With all that it tries again."),
     "response_timeout": _("With all that it tries again."),
     "temperature": _("0 to 2: the higher, the more varied."),
+    "transcribe": _("Where not, the model is told only that there was one."),
+    "longest_voice": _("Also of other sound. Longer ones end unanswered."),
+    "voice_apology": _("In direct chats, once for each. Empty: silence."),
+    "transcription_language": _("Such as en or pt. Empty: the model finds out."),
+    "transcription_model": _("As the provider names it, such as whisper-1."),
+    "transcription_timeout": _("With all that it tries again."),
+    "largest_file": _("Voice messages, pictures, documents. 0: no files at all."),
     "replies_per_minute": _("More than these looks like two bots that talk."),
     "daily_spend_limit": _("In the currency of the prices. Empty: no limit."),
     "daily_call_limit": _("Empty: no limit."),
     "keep_texts": _(
         "With quotes and what is known of media. Then the search does not find them"
         " either. Empty: for ever."
+    ),
+    "keep_files": _(
+        "Voice messages, pictures, documents; never longer than the texts they came"
+        " with. Empty: as long as those."
     ),
     "keep_prompts": _(
         "Prompts hold the texts of messages: keep them no longer. The model's own"
@@ -225,6 +276,10 @@ UNITS = {
     "response_price_in": _("per million tokens"),
     "response_price_out": _("per million tokens"),
     "response_max_tokens": _("tokens"),
+    "longest_voice": _("minutes"),
+    "transcription_timeout": _("seconds"),
+    "transcription_price": _("per minute of sound"),
+    "largest_file": _("megabytes"),
     "unprompted_gap": _("minutes"),
     "unprompted_per_hour": _("replies"),
     "unprompted_per_day": _("replies"),

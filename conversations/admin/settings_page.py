@@ -27,6 +27,7 @@ from llm.models import Decision
 
 KINDS = {
     "texts": gettext_lazy("Texts of messages"),
+    "files": gettext_lazy("Files"),
     "prompts": gettext_lazy("Prompts and answers"),
     "unreadable": gettext_lazy("Webhooks that could not be read"),
     "refused": gettext_lazy("Webhooks that were refused"),

@@ -76,6 +76,9 @@ def _steer_message(
         case "judge_again":
             steering.judge_again(message)
             return _("It will be judged again.")
+        case "fetch_again":
+            steering.fetch_again(message)
+            return _("Its file will be fetched.")
     raise NotPossible(_("There is no such action."))
 
 

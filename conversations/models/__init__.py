@@ -8,6 +8,7 @@ from conversations.models.conversation import (
     Conversation,
     Mode,
 )
+from conversations.models.media import MediaFile
 from conversations.models.message import Message, MessageQuerySet
 from conversations.models.pruning import Pruning
 from conversations.models.settings_change import SettingsChange
@@ -20,6 +21,7 @@ __all__ = [
     "AgentSettings",
     "Contact",
     "Conversation",
+    "MediaFile",
     "Message",
     "MessageQuerySet",
     "Mode",

@@ -20,6 +20,15 @@ class AgentSettings(models.Model):
         SILENT = "silent", _("Stay silent")
         RETRY = "retry", _("Try again later")
 
+    class Transcribe(models.TextChoices):
+        NEVER = "never", _("Never")
+        DIRECT = "direct", _("In direct chats")
+        EVERYWHERE = "everywhere", _("In direct chats and where groups are judged")
+
+    class TranscriptionProvider(models.TextChoices):
+        SCRIPTED = "scripted", _("Scripted (no network)")
+        OPENAI = "openai", _("OpenAI-compatible")
+
     class Provider(models.TextChoices):
         SCRIPTED = "scripted", _("Scripted (no network)")
         OPENAI = "openai", _("OpenAI-compatible")
@@ -119,6 +128,44 @@ class AgentSettings(models.Model):
     response_max_tokens = models.PositiveIntegerField(default=800)
     temperature = models.FloatField(default=0.5)
 
+    # Files
+    transcribe = models.CharField(
+        max_length=10, choices=Transcribe, default=Transcribe.EVERYWHERE
+    )
+    transcription_provider = models.CharField(
+        max_length=20,
+        choices=TranscriptionProvider,
+        default=TranscriptionProvider.SCRIPTED,
+    )
+    transcription_model = models.CharField(
+        max_length=100, blank=True, default="whisper-1"
+    )
+    transcription_language = models.CharField(
+        max_length=10,
+        blank=True,
+        help_text=_("Such as en or pt; empty: the model finds out."),
+    )
+    transcription_timeout = models.FloatField(
+        default=60, help_text=_("Seconds, retries included.")
+    )
+    transcription_price = models.DecimalField(
+        max_digits=10, decimal_places=4, default=0, help_text=_("Per minute of sound.")
+    )
+    longest_voice = models.FloatField(
+        default=5, help_text=_("Minutes; longer voice notes are not transcribed.")
+    )
+    voice_apology = models.TextField(
+        blank=True,
+        default="Sorry, I could not listen to your voice message. Could you write it to me?",
+        help_text=_(
+            "Sent in a direct chat for what could not be transcribed; empty: nothing."
+        ),
+    )
+    largest_file = models.FloatField(
+        default=20,
+        help_text=_("Megabytes; larger files are not fetched. 0: no files at all."),
+    )
+
     # Limits
     unprompted_gap = models.FloatField(
         default=2, help_text=_("Minutes between two unprompted replies in a group.")
@@ -142,6 +189,7 @@ class AgentSettings(models.Model):
 
     # Data: after so many days it is deleted; empty keeps it for ever
     keep_texts = models.PositiveIntegerField(null=True, blank=True)
+    keep_files = models.PositiveIntegerField(null=True, blank=True, default=90)
     keep_prompts = models.PositiveIntegerField(null=True, blank=True, default=90)
     keep_webhooks = models.PositiveIntegerField(null=True, blank=True, default=90)
     keep_tasks = models.PositiveIntegerField(null=True, blank=True, default=30)

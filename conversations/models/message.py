@@ -58,6 +58,7 @@ class Message(models.Model):
         TOO_OLD = "too_old", _("Too old")
         ANSWERED = "answered", _("Answered meanwhile")
         DISCARDED = "discarded", _("Draft discarded")
+        NOT_HEARD = "not_heard", _("Voice note not transcribed")
         GATE_FAILED = "gate_failed", _("Gate failed")
         RESPONSE_FAILED = "response_failed", _("Response failed")
         SEND_FAILED = "send_failed", _("Send failed")

@@ -118,7 +118,7 @@ def group_key(group: Group, sender: Person, from_me: bool, message_id: str) -> d
     }
 
 
-def upsert(message: Message) -> dict:
+def upsert(message: Message, with_file: bool = False) -> dict:
     """What a message from a person looks like, with what every phone adds."""
     devices = {
         "threadId": [],
@@ -134,6 +134,8 @@ def upsert(message: Message) -> dict:
         "messageSecret": numbered(bytes(range(32))),
     }
     content = {**message.data["message"], "messageContextInfo": devices}
+    if with_file and message.file:
+        content["base64"] = message.file
     return message.data | {"message": content}
 
 
@@ -174,6 +176,23 @@ def record(message: Message) -> dict:
         "source": data["source"],
         "contextInfo": data.get("contextInfo"),
         "MessageUpdate": [{"status": status} for status in message.updates],
+    }
+
+
+def file(message: Message) -> dict:
+    """The file of a message as getBase64FromMediaMessage hands it over."""
+    kind = message.data["messageType"]
+    found = message.data["message"][kind]
+    mimetype = found["mimetype"]
+    ending = mimetype.partition(";")[0].partition("/")[2]
+    return {
+        "mediaType": kind,
+        "fileName": found.get("fileName") or f"{message.id}.{ending}",
+        "caption": found.get("caption"),
+        "size": {"fileLength": found["fileLength"]},
+        "mimetype": mimetype,
+        "base64": message.file,
+        "buffer": None,
     }
 
 
@@ -280,22 +299,3 @@ def group_info(group: Group, world: World, instance: Instance) -> dict:
         "isCommunity": False,
         "isCommunityAnnounce": False,
     }
-
-
-def media(kind: str, now: float) -> tuple[str, dict]:
-    """A picture or a voice note whose content cannot be fetched."""
-    path = f"/v/t62.7117-24/{secrets.token_hex(12)}.enc?ccb=11-4&oh=x&oe=x"
-    noise = secrets.token_bytes(32)
-    is_voice = kind == "voice"
-    content = {
-        "url": f"https://mmg.whatsapp.net{path}",
-        "mimetype": "audio/ogg; codecs=opus" if is_voice else "image/jpeg",
-        "fileSha256": numbered(noise),
-        "fileLength": long(4_800 if is_voice else 181_000, unsigned=True),
-        **({"seconds": 3, "ptt": True} if is_voice else {"height": 960, "width": 1280}),
-        "mediaKey": numbered(noise),
-        "fileEncSha256": numbered(noise),
-        "directPath": path,
-        "mediaKeyTimestamp": long(int(now)),
-    }
-    return ("audioMessage" if is_voice else "imageMessage"), content

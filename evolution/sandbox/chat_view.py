@@ -9,7 +9,12 @@ if TYPE_CHECKING:
     from evolution.sandbox.bridge import Bridge
 
 LATEST = 150
-KINDS = {"audioMessage": "voice", "imageMessage": "picture"}
+KINDS = {
+    "audioMessage": "voice",
+    "imageMessage": "picture",
+    "videoMessage": "video",
+    "documentMessage": "document",
+}
 
 
 def person_row(person: Person) -> dict:
@@ -80,6 +85,8 @@ def bubble(bridge: "Bridge", instance: Instance, message: Message) -> dict:
         "origin": message.origin,
         "name": _name(bridge, message),
         "kind": KINDS.get(message.data["messageType"], "text"),
+        "seconds": _told(message, "seconds"),
+        "file_name": _told(message, "fileName"),
         "text": "" if message.deleted else _readable(bridge, message),
         "at": message.timestamp,
         "status": _status(message),
@@ -89,6 +96,11 @@ def bubble(bridge: "Bridge", instance: Instance, message: Message) -> dict:
         and {"name": _name(bridge, quoted), "text": _gist(bridge, quoted)},
         "reactions": list(message.reactions.values()),
     }
+
+
+def _told(message: Message, fact: str) -> str | int:
+    content = message.data["message"].get(message.data["messageType"])
+    return content.get(fact, "") if isinstance(content, dict) else ""
 
 
 def _name(bridge: "Bridge", message: Message) -> str:

@@ -207,6 +207,17 @@ def mark_read(bridge: "Bridge", request: "Request") -> "Answer":
     return 201, {"message": "Read messages", "read": "success"}
 
 
+@route(ROUTES, "POST", "chat/getBase64FromMediaMessage")
+def get_file(bridge: "Bridge", request: "Request") -> "Answer":
+    asked = fields_of(fields_of(request.body).get("message"))
+    message = request.instance.messages.get(fields_of(asked.get("key")).get("id"))
+    if message is None:
+        raise Refused(400, ["Message not found"])
+    if not message.file:
+        raise Refused(400, ["The message is not of the media type"])
+    return 201, bodies.file(message)
+
+
 @route(ROUTES, "POST", "chat/findMessages")
 def find_messages(bridge: "Bridge", request: "Request") -> "Answer":
     body = fields_of(request.body)

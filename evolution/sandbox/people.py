@@ -1,9 +1,10 @@
 """What people do on their phones."""
 
+import base64
 import re
 from typing import TYPE_CHECKING
 
-from evolution.sandbox import bodies
+from evolution.sandbox import bodies, files
 from evolution.sandbox.bodies import Refused
 from evolution.sandbox.messages import give_receipt
 from evolution.sandbox.world import GROUP, Group, Instance, Message, Person
@@ -50,11 +51,12 @@ def write(
     kind: str = "text",
     message_id: str = "",
     sent_at: float | None = None,
+    file: dict | None = None,
 ) -> Message:
     """Write a message into a chat: a person's JID, or a group's.
 
     `sender` is a phone; without one the linked phone's owner types. `mention` and an
-    @ in a group mention the agent; @Name mentions a member.
+    @ in a group mention the agent; @Name mentions a member. A voice note says the text.
     """
     _require_link(instance)
     mentions: list[str] = []
@@ -62,10 +64,9 @@ def write(
         text = f"@ {text}" if mention and "@" not in text else text
         text, mentions = _with_mentions(bridge, instance, chat, text, agent_names or [])
     content_type, content = "conversation", text
-    if kind in ("voice", "picture"):
-        content_type, content = bodies.media(kind, bridge.clock())
-        if text and kind == "picture":
-            content["caption"] = text
+    carried = _carried(kind, text, file)
+    if carried:
+        content_type, content = files.content(carried, text, bridge.clock())
     data = _data(
         bridge, instance, chat, sender, content_type, content, message_id, sent_at
     )
@@ -74,10 +75,18 @@ def write(
         data["contextInfo"] = bodies.context(
             mentions, quoted_message, bridge.world, instance
         )
-    message = _publish(bridge, instance, data, chat, sender)
+    message = _publish(bridge, instance, data, chat, sender, carried)
     if sender and not chat.endswith(GROUP):
         _read_chat(bridge, instance, chat)
     return message
+
+
+def _carried(kind: str, text: str, file: dict | None) -> files.File | None:
+    if kind == "voice":
+        return files.voice_note(text)
+    if kind == "picture":
+        return files.picture()
+    return files.given(file or {}) if kind == "file" else None
 
 
 def _require_link(instance: Instance) -> None:
@@ -162,7 +171,12 @@ def _key(
 
 
 def _publish(
-    bridge: "Bridge", instance: Instance, data: dict, chat: str, sender: str
+    bridge: "Bridge",
+    instance: Instance,
+    data: dict,
+    chat: str,
+    sender: str,
+    carried: files.File | None = None,
 ) -> Message:
     # A conversation without a reply or a mention has no contextInfo at all.
     if data["contextInfo"] is None and data["messageType"] in (
@@ -178,9 +192,11 @@ def _publish(
         sender=sender,
         origin="contact" if sender else "phone",
         db_id=bodies.new_db_id(),
+        **({"file": base64.b64encode(carried.data).decode()} if carried else {}),
     )
     message = instance.messages[data["key"]["id"]]
-    bridge.emit(instance, "messages.upsert", bodies.upsert(message))
+    is_told = bool(instance.webhook and instance.webhook["webhookBase64"])
+    bridge.emit(instance, "messages.upsert", bodies.upsert(message, is_told))
     known = {"remoteJid": chat, "instanceId": instance.id}
     picture = {"profilePicUrl": None, "instanceId": instance.id}
     name = {"remoteJid": chat, "pushName": data["pushName"] if sender else ""}

@@ -4,6 +4,7 @@ It talks to the bridge's process over HTTP, like everything else here, but by ro
 of its own under /sandbox/.
 """
 
+import base64
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -14,6 +15,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
+from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
@@ -21,6 +23,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from conversations.models import AgentSettings
+from evolution.sandbox.files import LARGEST
 from evolution.sandbox.screen import OWNER, Screen
 
 View = Callable[[HttpRequest], HttpResponse]
@@ -192,6 +195,7 @@ def _tell(screen: Screen, action: str, **body: Any) -> None:
 def send(request: HttpRequest, screen: Screen) -> None:
     text = request.POST.get("text", "").strip().replace("\r\n", "\n")
     kind = request.POST.get("kind", "text")
+    file = _file(request.FILES.get("file")) if kind == "file" else None
     if kind == "text" and not text:
         raise BridgeProblem(_("Write something first."))
     if edited := request.POST.get("edit"):
@@ -207,7 +211,20 @@ def send(request: HttpRequest, screen: Screen) -> None:
         mention=bool(request.POST.get("mention")),
         agent_names=[AgentSettings.load().bot_name],
         kind=kind,
+        file=file,
     )
+
+
+def _file(chosen: UploadedFile | None) -> dict:
+    if chosen is None:
+        raise BridgeProblem(_("Choose a file first."))
+    if chosen.size > LARGEST:
+        raise BridgeProblem(_("A file has up to 5 MB here."))
+    return {
+        "name": chosen.name,
+        "mimetype": chosen.content_type,
+        "data": base64.b64encode(chosen.read()).decode(),
+    }
 
 
 @_changing

@@ -54,6 +54,7 @@ def post_message(bridge: "Bridge", request: "Request") -> "Answer":
         "kind",
         "message_id",
         "sent_at",
+        "file",
     )
     given = {key: body[key] for key in options if key in body}
     message = people.write(

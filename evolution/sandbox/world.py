@@ -65,6 +65,7 @@ class Message:
     origin: str  # contact, phone, api
     db_id: str
     number: int
+    file: str = ""  # what it carries, in base64
     updates: list[str] = field(default_factory=list)
     edited: bool = False
     deleted: bool = False

@@ -29,6 +29,7 @@ def post(
     body: dict,
     deadline: float,
     changes: list[Change],
+    send: Callable[..., Answer] = post_json,
 ) -> Answer:
     """Post the body as this server is known to take it, and learn from its refusal."""
     key = (url, body.get("model", ""))
@@ -38,7 +39,7 @@ def post(
     attempts = 0
     while True:
         try:
-            answer = post_json(url, headers, body, deadline)
+            answer = send(url, headers, body, deadline)
         except ServerError as error:
             error.attempts = attempts = attempts + error.attempts
             index = _remedy(error, body, changes)

@@ -1,4 +1,4 @@
-"""One JSON POST to a model server, within a deadline that nothing can stretch.
+"""One POST to a model server, answered with JSON, within a deadline that nothing can stretch.
 
 Neither keys nor prompts get into an error message.
 """
@@ -70,6 +70,19 @@ def host(url: str) -> str:
 def post_json(
     url: str, headers: Mapping[str, str], body: dict, deadline: float
 ) -> Answer:
+    return _post(url, headers, {"json": body}, deadline)
+
+
+def post_form(
+    url: str, headers: Mapping[str, str], form: dict, deadline: float
+) -> Answer:
+    """A form with a file in it: `file` is its name, its bytes and its type."""
+    fields = {key: value for key, value in form.items() if key != "file"}
+    body = {"data": fields, "files": {"file": form["file"]}}
+    return _post(url, headers, body, deadline)
+
+
+def _post(url: str, headers: Mapping[str, str], body: dict, deadline: float) -> Answer:
     """Send `body` until it is answered, at most `TRIES` times before the deadline."""
     attempts = 0
     while True:
@@ -126,7 +139,7 @@ def _exchange(
     _thread.deadline = deadline
     with _session().post(
         url,
-        json=body,
+        **body,
         headers=headers,
         timeout=(min(CONNECT_SECONDS, left), left),
         # A redirect to another host would take the key along.

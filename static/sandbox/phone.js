@@ -74,6 +74,7 @@
     event.submitter?.closest("details")?.removeAttribute("open");
     if (form === composer) {
       composer.elements.mention && (composer.elements.mention.checked = false);
+      composer.elements.file.value = "";
       answer("", "", "", "");
     }
     poll();

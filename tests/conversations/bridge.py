@@ -5,7 +5,14 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from conversations.whatsapp import Address, BridgeError, GroupInfo, Quote, SentMessage
+from conversations.whatsapp import (
+    Address,
+    BridgeError,
+    GroupInfo,
+    MediaContent,
+    Quote,
+    SentMessage,
+)
 
 OWN = Address("5511999990009@s.whatsapp.net", "271357031895794@lid")
 
@@ -20,12 +27,15 @@ after_send: Callable[[str], None] | None = None
 lookup_error: BridgeError | None = None
 own: Address = OWN
 message_ids = False
+# The files of messages by WhatsApp id, and what was asked for.
+media: dict[str, MediaContent | BridgeError] = {}
+fetched: list[str] = []
 group: GroupInfo | BridgeError = GroupInfo("Weekend trip", [])
 
 
 def reset() -> None:
     global before_send, after_send, lookup_error, own, message_ids, group
-    for log in (sent, record, shown, lookups, looked_after):
+    for log in (sent, record, shown, lookups, looked_after, media, fetched):
         log.clear()
     before_send = after_send = lookup_error = None
     own, message_ids = OWN, False
@@ -70,6 +80,16 @@ def show_typing(instance: str, to: str, seconds: float) -> None:
 
 def mark_read(instance: str, jid: str, whatsapp_ids: list[str]) -> None:
     shown.append(("read", jid, *whatsapp_ids))
+
+
+def fetch_media(instance: str, whatsapp_id: str) -> MediaContent:
+    fetched.append(whatsapp_id)
+    found = media.get(whatsapp_id)
+    if found is None:
+        raise BridgeError("Message not found", kind="failed")
+    if isinstance(found, BridgeError):
+        raise found
+    return found
 
 
 def look_back() -> None:

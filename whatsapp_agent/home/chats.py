@@ -20,6 +20,7 @@ TONES = {
     Outcome.REPLYING: "warn",
     Outcome.DRAFTED: "warn",
     Outcome.OVER_BUDGET: "warn",
+    Outcome.NOT_HEARD: "bad",
     Outcome.GATE_FAILED: "bad",
     Outcome.RESPONSE_FAILED: "bad",
     Outcome.SEND_FAILED: "bad",

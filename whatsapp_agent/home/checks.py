@@ -55,7 +55,7 @@ def ask_models(user: User) -> str:
 
 def distinct_models(agent: AgentSettings) -> list[Decision.Step]:
     """Steps whose models are to be asked; the same model only once."""
-    online = [step for step in Decision.Step if not is_offline(agent, step)]
+    online = [step for step in Decision.REASONED if not is_offline(agent, step)]
     return list({model_fact(agent, step): step for step in reversed(online)}.values())
 
 

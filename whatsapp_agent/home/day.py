@@ -23,7 +23,7 @@ LEFT_ALONE = [
     Outcome.ANSWERED,
     Outcome.SHADOW,
 ]
-UNANSWERED = [Outcome.GATE_FAILED, Outcome.RESPONSE_FAILED]
+UNANSWERED = [Outcome.NOT_HEARD, Outcome.GATE_FAILED, Outcome.RESPONSE_FAILED]
 
 # That it does not speak twice in a row is no budget that ran out; see gates.py.
 GAP = Q(reason__startswith="It spoke unprompted less than")

@@ -88,7 +88,7 @@ def models(agent: AgentSettings) -> ModelHealth:
         "source", "step", "provider", "outcome", "error", "created_at"
     )
     asked = [one for one in recent[:LOOK_BACK] if one["source"] == "model"]
-    return ModelHealth([_step(agent, step, asked) for step in Decision.Step])
+    return ModelHealth([_step(agent, step, asked) for step in Decision.REASONED])
 
 
 def _step(agent: AgentSettings, step: Decision.Step, asked: list[dict]) -> StepHealth:

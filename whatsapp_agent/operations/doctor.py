@@ -11,6 +11,7 @@ from enum import StrEnum
 from django.conf import settings
 from django.core import checks as system_checks
 
+from conversations.media import checks as media_checks
 from whatsapp_agent.home import checklist, database
 from whatsapp_agent.operations import machine, outside
 
@@ -37,6 +38,8 @@ HERE: list[Look] = [
     ("SQLite keeps what was acknowledged", machine.durability),
     ("There is room on the disk", machine.disk),
     ("The worker's folder is writable", machine.run_folder),
+    ("Files that people send can be kept", media_checks.storage),
+    ("Voice messages can be transcribed", machine.transcription),
     ("The static files are collected", machine.static_files),
     ("There is a fresh backup", machine.backups),
     ("Old data is deleted as Settings say", machine.retention),

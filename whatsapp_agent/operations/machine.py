@@ -11,7 +11,8 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from conversations.models import Pruning
+from conversations.models import AgentSettings, Pruning
+from llm.transcription import missing as lacking
 from whatsapp_agent.operations import backup
 
 Found = Iterator[tuple[str, str, str]]
@@ -36,6 +37,8 @@ def durability() -> Found:
 
 def disk() -> Found:
     folders = {settings.RUN_DIR, settings.BACKUP_DIR, settings.BASE_DIR}
+    if not settings.MEDIA_BUCKET:
+        folders.add(settings.MEDIA_ROOT)
     if connection.vendor == "sqlite" and not connection.is_in_memory_db():
         folders.add(Path(connection.settings_dict["NAME"]).parent)
     disks = {one.stat().st_dev: one for one in sorted(folders) if one.exists()}
@@ -58,6 +61,18 @@ def run_folder() -> Found:
             "bad",
             f"{existing} is not writable for this user.",
             "Give it to the user that web and worker run as, or set RUN_DIR.",
+        )
+
+
+def transcription() -> Found:
+    agent = AgentSettings.load()
+    if agent.transcribe == AgentSettings.Transcribe.NEVER:
+        return
+    if missing := lacking(agent.transcription_provider):
+        yield (
+            "warn",
+            missing,
+            "Set it, or switch transcription off under Settings, Voice and files.",
         )
 
 

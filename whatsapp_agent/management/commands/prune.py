@@ -6,6 +6,7 @@ from django.db import connection
 from django.template.defaultfilters import filesizeformat
 
 from conversations import prune
+from conversations.media import deleting
 from conversations.models import AgentSettings
 from whatsapp_agent.retention import KINDS
 
@@ -43,6 +44,8 @@ class Command(BaseCommand):
             else:
                 walk = prune.prune(kind, agent, only_if_due=if_due)
                 self._say(_walked(kind.name, walk))
+        if not dry_run:
+            self._say(f"{deleting.sweep(everything=not if_due)} files deleted")
         if connection.vendor == "sqlite" and not self.is_quiet:
             if vacuum and not dry_run:
                 self._vacuum()

@@ -8,6 +8,12 @@ from conversations.models.conversation import (
     Conversation,
     Mode,
 )
+from conversations.models.knowledge import (
+    KnowledgePassage,
+    KnowledgeText,
+    KnowledgeUse,
+    KnowledgeVersion,
+)
 from conversations.models.message import Message, MessageQuerySet
 from conversations.models.pruning import Pruning
 from conversations.models.settings_change import SettingsChange
@@ -20,6 +26,10 @@ __all__ = [
     "AgentSettings",
     "Contact",
     "Conversation",
+    "KnowledgePassage",
+    "KnowledgeText",
+    "KnowledgeUse",
+    "KnowledgeVersion",
     "Message",
     "MessageQuerySet",
     "Mode",

@@ -31,7 +31,7 @@ def give_permissions(apps) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("conversations", "0012_knowledge"),
+        ("conversations", "0009_knowledge"),
         ("whatsapp_agent", "0004_label_permissions"),
     ]
     operations = [migrations.RunPython(give, migrations.RunPython.noop)]

@@ -56,9 +56,17 @@ def _conversation(column: str, instance: str, value: str | int) -> Conversation 
     return next(iter(found), None)
 
 
+# Whether any text of the operator's is on: asked along, a reply without knowledge costs
+# no query more, and no copy of the answer grows old in another process.
+_CONVERSATION = """
+    SELECT c.*, EXISTS (
+        SELECT 1 FROM conversations_knowledgetext WHERE is_on
+    ) AS has_knowledge
+    FROM conversations_conversation c WHERE c.id = %s"""
+
+
 def conversation(pk: int) -> Conversation:
-    sql = "SELECT * FROM conversations_conversation WHERE id = %s"
-    return select(Conversation, sql, pk)[0]
+    return select(Conversation, _CONVERSATION, pk)[0]
 
 
 def messages(condition: str, *values: Value) -> list[Message]:

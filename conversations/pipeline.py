@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from conversations import bursts, gates, hot, ledger, outbox, whatsapp
 from conversations.context import Context
+from conversations.knowledge import given as knowledge
 from conversations.logs import about
 from conversations.mailbox import (
     GUILTY_AFTER,
@@ -227,6 +228,7 @@ class Turn:
             policy=self._policy,
             model=ledger.model(self.agent, Decision.Step.RELEVANCE),
             group_name=self.conversation.name,
+            topics=self._topics,
         )
         if judgement.call.error:
             return self._gate_failed(judgement.call)
@@ -250,6 +252,12 @@ class Turn:
     def _policy(self) -> str:
         own = self.conversation.instructions
         return "\n\n".join(filter(None, [self.agent.group_instructions, own]))
+
+    @property
+    def _topics(self) -> list[str]:
+        return (
+            knowledge.topics(self.conversation) if self.agent.knowledge_topics else []
+        )
 
     def _decided_before(self) -> Decision | None:
         """Step 1's decision about this very burst, where only step 2 failed."""
@@ -278,9 +286,11 @@ class Turn:
         if self.conversation.mode == Mode.SHADOW:
             return self._settle(Outcome.SHADOW, reason, *decisions)
         self._show_life()
+        lines, judged = self.context.lines, self.context.numbers(self.burst)
+        known = knowledge.given(self.agent, self.conversation, lines, judged)
         reply = response.write(
-            self.context.lines,
-            self.context.numbers(self.burst),
+            lines,
+            judged,
             names=self.agent.names,
             instructions=self._instructions,
             is_group=self.conversation.is_group,
@@ -288,6 +298,7 @@ class Turn:
             max_tokens=self.agent.response_max_tokens,
             temperature=self.agent.temperature,
             group_name=self.conversation.name,
+            knowledge=known.knowledge,
         )
         if reply.call.error:
             return self._response_failed(reply.call, *decisions)
@@ -299,7 +310,7 @@ class Turn:
             kind=prompt,
             why=reason,
         )
-        return self._put_in_outbox(reply.text, reason, written, *decisions)
+        return self._put_in_outbox(reply.text, reason, known, written, *decisions)
 
     @property
     def _instructions(self) -> str:
@@ -371,12 +382,18 @@ class Turn:
         ledger.store(self.burst, decisions)
 
     def _put_in_outbox(
-        self, text: str, reason: str, written: Decision, *decisions: Decision
+        self,
+        text: str,
+        reason: str,
+        known: knowledge.Given,
+        written: Decision,
+        *decisions: Decision,
     ) -> None:
         is_draft = self.conversation.mode == Mode.DRAFT
         with transaction.atomic():
             outcome = Outcome.DRAFTED if is_draft else Outcome.REPLYING
             self._decide(outcome, reason, (*decisions, written))
+            knowledge.record(written, known.uses)
             outbox.put(
                 self.conversation,
                 split(text),

@@ -17,12 +17,12 @@ from django.db.models.expressions import RawSQL
 from conversations.models import Message
 
 # What the index holds of a text; all else divides words.
-_TOKEN = regex.compile(r"[\p{L}\p{N}\p{M}\p{Co}]+")
+TOKEN = regex.compile(r"[\p{L}\p{N}\p{M}\p{Co}]+")
 _TERM = regex.compile(r'"([^"]*)"|([^\s"]+)')
 _MOST_TERMS = 20
 # To put together all words that begin with one or two letters takes too long.
 _PREFIX_FROM = 3
-_IDEOGRAPH = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]")
+IDEOGRAPH = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]")
 # What PostgreSQL would take for tags, addresses and compound words.
 _DIVIDERS = str.maketrans("<>/.@:-_", " " * 8)
 _LAST_KEY = 2**63 - 1
@@ -49,7 +49,7 @@ class Term:
 
     @property
     def tokens(self) -> list[str]:
-        return [_fold(token) for token in _TOKEN.findall(self.text)]
+        return [fold(token) for token in TOKEN.findall(self.text)]
 
 
 def terms(query: str) -> list[Term]:
@@ -57,7 +57,7 @@ def terms(query: str) -> list[Term]:
     found = [
         Term(phrase or word, is_prefix=bool(word))
         for phrase, word in _TERM.findall(query.replace("\0", " "))
-        if _TOKEN.search(phrase or word)
+        if TOKEN.search(phrase or word)
     ][:_MOST_TERMS]
     last = len(found) - 1
     return [
@@ -118,16 +118,14 @@ def _tsquery(asked: list[Term]) -> str:
 
 def _is_long(word: str) -> bool:
     # Where words are not divided by spaces, each sign tells much.
-    return len(_TOKEN.findall(word)[-1]) >= _PREFIX_FROM or bool(
-        _IDEOGRAPH.search(word)
-    )
+    return len(TOKEN.findall(word)[-1]) >= _PREFIX_FROM or bool(IDEOGRAPH.search(word))
 
 
 def _hits(
     text: str, exact: set[str], beginning: str | None
 ) -> Iterator[tuple[int, int]]:
-    for match in _TOKEN.finditer(text):
-        token = _fold(match[0])
+    for match in TOKEN.finditer(text):
+        token = fold(match[0])
         if token in exact or (beginning and token.startswith(beginning)):
             yield match.span()
 
@@ -152,7 +150,7 @@ def _line(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _fold(token: str) -> str:
+def fold(token: str) -> str:
     """As the index compares: without accents, in one case."""
     if token.isascii():
         return token.lower()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 
-from django.db.models import Model, Prefetch, QuerySet
+from django.db.models import Model, Prefetch, QuerySet, prefetch_related_objects
 from django.db.models.functions import Left
 from django.http import StreamingHttpResponse
 from django.utils.formats import number_format
@@ -193,7 +193,9 @@ class Story:
     def steps(self) -> list[Row]:
         together = Decision.objects.filter(messages__in=self.judged)
         found = {one.pk: one for one in together.defer(*PROMPTS).order_by("pk")}
-        return [Row(one) for one in {**found, self.decision.pk: self.decision}.values()]
+        all_of_them = [*{**found, self.decision.pk: self.decision}.values()]
+        prefetch_related_objects(all_of_them, "knowledge")
+        return [Row(one) for one in all_of_them]
 
     @cached_property
     def labels(self) -> list[Label]:

@@ -5,6 +5,7 @@ Fails closed: what is not exactly the JSON asked for is a failure, never a numbe
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from llm import prompts
@@ -45,10 +46,17 @@ def judge(
     policy: str,
     model: Model,
     group_name: str = "",
+    topics: Sequence[str] = (),
 ) -> Judgement:
     """Judge the messages numbered `judged`, in the light of the whole transcript."""
     request = request_for(
-        lines, judged, names=names, policy=policy, model=model, group_name=group_name
+        lines,
+        judged,
+        names=names,
+        policy=policy,
+        model=model,
+        group_name=group_name,
+        topics=topics,
     )
     return answer(request, model)
 
@@ -79,10 +87,11 @@ def request_for(
     policy: str,
     model: Model,
     group_name: str = "",
+    topics: Sequence[str] = (),
 ) -> Request:
     return Request(
         purpose="relevance",
-        system=prompts.relevance_system(names, policy),
+        system=prompts.relevance_system(names, policy, topics),
         prompt=prompts.relevance_prompt(lines, judged, group_name),
         model=model.name,
         schema=prompts.RELEVANCE_SCHEMA,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from llm import prompts
 from llm.call import Call, Model, ask
+from llm.knowledge import NOTHING, Knowledge
 from llm.providers import Request
 from llm.transcript import ASSISTANT, Line
 
@@ -29,6 +30,7 @@ def write(
     max_tokens: int,
     temperature: float,
     group_name: str = "",
+    knowledge: Knowledge = NOTHING,
 ) -> Reply:
     """Answer the messages numbered `judged`."""
     request = request_for(
@@ -41,6 +43,7 @@ def write(
         max_tokens=max_tokens,
         temperature=temperature,
         group_name=group_name,
+        knowledge=knowledge,
     )
     answer, call = ask(model, prompts.version("response", request.system), request)
     text = "" if call.error else read(answer)
@@ -60,11 +63,12 @@ def request_for(
     max_tokens: int,
     temperature: float,
     group_name: str = "",
+    knowledge: Knowledge = NOTHING,
 ) -> Request:
     return Request(
         purpose="response",
-        system=prompts.response_system(names, instructions, is_group),
-        prompt=prompts.response_prompt(lines, judged, group_name),
+        system=prompts.response_system(names, instructions, is_group, knowledge),
+        prompt=prompts.response_prompt(lines, judged, group_name, knowledge.passages),
         model=model.name,
         max_tokens=max_tokens,
         temperature=temperature,
@@ -75,6 +79,7 @@ def request_for(
             "names": names,
             "instructions": instructions,
             "is_group": is_group,
+            "knowledge": knowledge,
         },
     )
 

@@ -46,7 +46,7 @@ def render(lines: Iterable[Line], cut: int | None = None) -> str:
     return "\n".join(dump(item) for item in _items(lines, cut))
 
 
-def dump(item: dict) -> str:
+def dump(item: dict | list) -> str:
     """JSON on a single line whatever is in it, which reads back as it was."""
     return _ESCAPED.sub(_escape, json.dumps(item, ensure_ascii=False))
 

@@ -79,7 +79,9 @@ def transcribe(data: bytes, mimetype: str, seconds: int | None, model: Model) ->
         tokens_in=None,
         tokens_cached=None,
         tokens_out=None,
-        cost=(Decimal(model.price) * seconds / 60).quantize(_SMALLEST) if is_billed else None,
+        cost=(Decimal(model.price) * seconds / 60).quantize(_SMALLEST)
+        if is_billed
+        else None,
         latency_ms=round(took * 1000),
         attempts=found.attempts,
         error=storable(str(error or ""))[:500],

@@ -51,6 +51,10 @@ def roles(db) -> None:
         import_module("whatsapp_agent.migrations.0001_roles").make_roles(apps)
         labels = import_module("whatsapp_agent.migrations.0004_label_permissions")
         labels.give_permissions(apps)
+        knowledge = import_module(
+            "whatsapp_agent.migrations.0005_knowledge_permissions"
+        )
+        knowledge.give_permissions(apps)
 
 
 @pytest.fixture

@@ -5,7 +5,14 @@ from itertools import count
 
 from django.utils import timezone
 
-from conversations.models import AgentSettings, Contact, Conversation, Message
+from conversations.knowledge import texts
+from conversations.models import (
+    AgentSettings,
+    Contact,
+    Conversation,
+    KnowledgeText,
+    Message,
+)
 from conversations.whatsapp import Address, IncomingMessage, Kind, Origin
 
 INSTANCE = "whatsapp-agent"
@@ -113,3 +120,10 @@ def echo(
         sender_name="",
         sent_at=sent_at or timezone.now(),
     )
+
+
+def make_text(title: str, body: str, **fields) -> KnowledgeText:
+    """A text of the operator's, searched unless told otherwise."""
+    text = KnowledgeText(title=title, **fields)
+    texts.save(text, body, None)
+    return text

@@ -68,6 +68,7 @@ api = AgentAPI(
 api.add_router("", "evolution.api.router")
 api.add_router("", "conversations.api.router")
 api.add_router("", "conversations.api_settings.router")
+api.add_router("", "conversations.api_knowledge.router")
 api.add_router("", "evolution.api_instances.router")
 api.add_router("", "llm.api.router")
 api.add_router("", "llm.api_labels.router")

@@ -7,7 +7,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 # Where the name of a model is not what staff call its list.
-NAMES = {"admin.LogEntry": _("Audit log")}
+NAMES = {
+    "admin.LogEntry": _("Audit log"),
+    "conversations.KnowledgeText": _("Knowledge"),
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,11 @@ def _sections() -> list[Section]:
         ),
         Section(
             _("The agent"),
-            ("conversations.AgentSettings", "conversations.SettingsChange"),
+            (
+                "conversations.KnowledgeText",
+                "conversations.AgentSettings",
+                "conversations.SettingsChange",
+            ),
         ),
         Section(
             _("Machinery"),

@@ -51,6 +51,13 @@ ENTRIES = [
         "llm_decision_",
     ),
     Entry(
+        "conversations_knowledgetext_changelist",
+        _("Knowledge"),
+        "M5 4h11l3 3v13H5zM8 9h8M8 13h8M8 17h5",
+        "conversations.view_knowledgetext",
+        "conversations_knowledgetext_",
+    ),
+    Entry(
         "evolution_instance_changelist",
         _("Link WhatsApp"),
         "M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h2v2h-2zM18 14h2v6h-6v-2h4z",

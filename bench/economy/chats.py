@@ -3,39 +3,25 @@
 That is who answered most. A reply was wanted where this member gave one.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
-FOLDER = Path(__file__).parent.parent / "group_chat"
+from llm.lab import group_chats
+from llm.lab.group_chats import FOLDER, Said
 
 
-@dataclass(frozen=True)
-class Said:
-    n: int
-    at: float  # seconds since the first day's midnight
-    sender: str
-    text: str
-    answers: frozenset[int] | None = None  # None before the annotated part
-
-
-@dataclass(frozen=True)
-class Chat:
-    name: str
-    everything: list[Said]
-
+class Chat(group_chats.Chat):
     @cached_property
     def agent(self) -> str:
-        writers = {said.n: said.sender for said in self.everything}
         answered = Counter(
             said.sender
             for said in self.everything
             if any(
-                writers.get(n, said.sender) != said.sender for n in said.answers or ()
+                self.writers.get(n, said.sender) != said.sender
+                for n in said.answers or ()
             )
         )
         return answered.most_common(1)[0][0]
@@ -47,11 +33,7 @@ class Chat:
     @property
     def messages(self) -> list[Said]:
         """What reaches the agent: all of the annotated part that it did not say itself."""
-        return [
-            said
-            for said in self.everything
-            if said.answers is not None and said.sender != self.agent
-        ]
+        return [said for said in self.annotated if said.sender != self.agent]
 
     @cached_property
     def replies(self) -> dict[int, list[str]]:
@@ -69,23 +51,12 @@ class Chat:
 
 
 def load(name: str, folder: Path = FOLDER) -> Chat:
-    lines = (folder / f"{name}.jsonl").read_text().splitlines()
-    return Chat(name, list(_spread([_said(json.loads(line)) for line in lines])))
+    chat = Chat.load(folder / f"{name}.jsonl")
+    return Chat(name, list(_spread(chat.everything)))
 
 
 def names(folder: Path = FOLDER) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.jsonl"))
-
-
-def _said(found: dict) -> Said:
-    answers = found.get("answers")
-    return Said(
-        found["n"],
-        found["at"],
-        found["sender"],
-        found["text"],
-        None if answers is None else frozenset(answers),
-    )
 
 
 def _spread(everything: list[Said]) -> Iterator[Said]:

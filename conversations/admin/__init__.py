@@ -1,6 +1,7 @@
 from conversations.admin import (  # noqa: F401
     contacts,
     conversations,
+    knowledge,
     messages,
     replays,
     settings,

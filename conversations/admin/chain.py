@@ -5,7 +5,7 @@ from functools import cached_property
 
 from django.utils.translation import gettext as _
 
-from conversations.models import Message
+from conversations.models import KnowledgeUse, Message
 from llm.models import Decision
 
 Outcome = Message.Outcome
@@ -58,6 +58,11 @@ class Step:
     @cached_property
     def sent(self) -> list[Message]:
         return list(self.decision.replies.all())
+
+    @cached_property
+    def known(self) -> list[KnowledgeUse]:
+        """What of the operator's texts it was given."""
+        return list(self.decision.knowledge.all())
 
     @property
     def facts(self) -> str:

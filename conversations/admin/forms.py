@@ -17,6 +17,8 @@ LIMITS = {
     "group_wait": (0, None),
     "longest_wait": (0, None),
     "context_messages": (1, 200),
+    "knowledge_passages": (0, 20),
+    "knowledge_characters": (0, 20_000),
     "relevance_timeout": (0.1, None),
     "response_timeout": (0.1, None),
     "relevance_price_in": (0, None),

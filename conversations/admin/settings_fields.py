@@ -59,6 +59,10 @@ SECTIONS = (
         _("How it replies"),
         (
             Group(("instructions", "group_instructions", "context_messages")),
+            Group(
+                ("knowledge_passages", "knowledge_characters", "knowledge_topics"),
+                _("What it is given of the texts under Knowledge"),
+            ),
             Group(("quote_in_groups", "show_typing", "mark_read"), _("In WhatsApp")),
         ),
     ),
@@ -165,6 +169,9 @@ LABELS = {
     "instructions": _("Instructions"),
     "group_instructions": _("When a reply is wanted in groups"),
     "context_messages": _("Messages it reads back"),
+    "knowledge_passages": _("Passages for a reply at most"),
+    "knowledge_characters": _("Length of these passages at most"),
+    "knowledge_topics": _("Tell the judge what the texts are about"),
     "quote_in_groups": _("Quote what it answers in groups"),
     "show_typing": _("Show that it is typing"),
     "mark_read": _("Mark messages as read"),
@@ -231,6 +238,12 @@ HELP = {
         "Given to the model that judges, not to the one that writes."
     ),
     "context_messages": _("So many of the conversation are given to the models."),
+    "knowledge_passages": _("Found in the texts that are searched. 0: none."),
+    "knowledge_characters": _("All together; those that fit best come first."),
+    "knowledge_topics": _(
+        "Only their titles. New titles make new prompt versions of the judging step,"
+        " whose scores cannot be compared with the old ones."
+    ),
     "relevance_timeout": _("With all that it tries again."),
     "response_timeout": _("With all that it tries again."),
     "temperature": _("0 to 2: the higher, the more varied."),
@@ -269,6 +282,8 @@ UNITS = {
     "oldest_answered": _("minutes"),
     "takeover_minutes": _("minutes"),
     "context_messages": _("messages"),
+    "knowledge_passages": _("passages"),
+    "knowledge_characters": _("characters"),
     "relevance_timeout": _("seconds"),
     "relevance_price_in": _("per million tokens"),
     "relevance_price_out": _("per million tokens"),

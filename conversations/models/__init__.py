@@ -8,6 +8,12 @@ from conversations.models.conversation import (
     Conversation,
     Mode,
 )
+from conversations.models.knowledge import (
+    KnowledgePassage,
+    KnowledgeText,
+    KnowledgeUse,
+    KnowledgeVersion,
+)
 from conversations.models.media import MediaFile
 from conversations.models.message import Message, MessageQuerySet
 from conversations.models.pruning import Pruning
@@ -22,6 +28,10 @@ __all__ = [
     "Contact",
     "Conversation",
     "MediaFile",
+    "KnowledgePassage",
+    "KnowledgeText",
+    "KnowledgeUse",
+    "KnowledgeVersion",
     "Message",
     "MessageQuerySet",
     "Mode",

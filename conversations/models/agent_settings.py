@@ -94,6 +94,16 @@ class AgentSettings(models.Model):
         help_text=_("When a reply is wanted in groups; given to the judging step."),
     )
     context_messages = models.PositiveIntegerField(default=20)
+    knowledge_passages = models.PositiveIntegerField(
+        default=4, help_text=_("Passages of the searched texts for one reply.")
+    )
+    knowledge_characters = models.PositiveIntegerField(
+        default=3000, help_text=_("All passages for one reply together.")
+    )
+    knowledge_topics = models.BooleanField(
+        default=False,
+        help_text=_("The judging step is told the titles of the texts."),
+    )
     quote_in_groups = models.BooleanField(default=True)
     show_typing = models.BooleanField(default=True)
     mark_read = models.BooleanField(default=True)

@@ -74,6 +74,9 @@ class Conversation(models.Model):
     # By WhatsApp's clock: what came later has been read by nobody.
     read_until = models.DateTimeField(null=True, blank=True, editable=False)
 
+    # Whether any text of the operator's is on, where `hot.conversation` read it.
+    has_knowledge: bool
+
     # The mailbox. Work is due when due_at has come; NULL means that there is none.
     due_at = models.DateTimeField(null=True, editable=False)
     wake_at = models.DateTimeField(null=True, editable=False)  # last wake-up sent

@@ -2,7 +2,7 @@
 take longer than all the rest of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from django import template
 from django.template import Context
@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy as _
 
 from conversations.admin.chain import Step
-from conversations.models import Message
+from conversations.models import KnowledgeUse, Message
 from llm.models import Decision, Label
 
 register = template.Library()
@@ -119,9 +119,25 @@ def _parts(context: Context, step: Step, message: str) -> Iterator[SafeString]:
         yield format_html("<p><bdi>{}</bdi></p>", step.facts)
         if context["may_read_prompts"]:
             yield _prompt(context, decision.pk, message)
+    if step.known:
+        yield _known(step.known)
     if step.sent:
         sent = ((_sent(context, reply),) for reply in step.sent)
         yield format_html("<ul>{}</ul>", format_html_join("", "<li>{}</li>", sent))
+
+
+def _known(uses: Iterable[KnowledgeUse]) -> SafeString:
+    """The texts and passages that a reply was given, each with its version."""
+    return format_html(
+        '<p>{}</p><ul class="known">{}</ul>',
+        gettext("From your texts:"),
+        format_html_join("", "<li>{}</li>", ((_use(use),) for use in uses)),
+    )
+
+
+def _use(use: KnowledgeUse) -> SafeString:
+    words = format_html("<bdi>{}</bdi>, {}", use.title, use.what)
+    return format_html('<a href="{}">{}</a>', use.url, words) if use.url else words
 
 
 def _prompt(context: Context, decision: int, message: str) -> SafeString:

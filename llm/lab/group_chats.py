@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Self
 
 from llm.transcript import Line
 
@@ -59,7 +60,7 @@ PARTS["unseen"] = PARTS["rust"] + PARTS["mediawiki"]
 @dataclass(frozen=True)
 class Said:
     n: int
-    at: float
+    at: float  # seconds since the first day's midnight
     sender: str
     text: str
     answers: frozenset[int] | None = None  # None before the annotated part
@@ -81,6 +82,11 @@ class Chat:
     @cached_property
     def writers(self) -> dict[int, str]:
         return {said.n: said.sender for said in self.everything}
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        lines = path.read_text().splitlines()
+        return cls(path.stem, [_said(line) for line in lines])
 
     def members(self, most: int | None = MEMBERS) -> list[str]:
         """Who takes part enough to stand for the assistant."""
@@ -157,14 +163,10 @@ def examples(
     return [
         example
         for name in names
-        for chat in [load(folder / f"{name}.jsonl")]
+        for chat in [Chat.load(folder / f"{name}.jsonl")]
         for member in chat.members(most)
         for example in chat.examples(member)
     ]
-
-
-def load(path: Path) -> Chat:
-    return Chat(path.stem, [_said(line) for line in path.read_text().splitlines()])
 
 
 def is_named(text: str, name: str) -> bool:

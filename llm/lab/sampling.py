@@ -16,7 +16,7 @@ from hashlib import blake2b
 from itertools import combinations, islice
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from llm.lab.agreement import kappa
@@ -198,16 +198,24 @@ def frame(
 ) -> Frame:
     since = since or timezone.now() - timedelta(days=DAYS)
     within = {"created_at__gte": since, **version.fields}
-    if conversation is not None:
-        within["conversation"] = conversation
-    rows = scored().filter(**within).order_by("-created_at").values_list("pk", "p")
+    rows = scored().filter(**within).order_by("-created_at")
     given = Label.objects.filter(
         origin=Label.Origin.QUEUE,
         **{f"decision__{name}": value for name, value in within.items()},
     ).order_by("pk")
+    if conversation is not None:
+        # The sum keeps SQLite from the index of conversations, which leads to all of
+        # their rows; that of the scores has what is asked here, and is in order.
+        group, group_of_label = (
+            F("conversation_id") + 0,
+            F("decision__conversation") + 0,
+        )
+        rows = rows.alias(group=group).filter(group=conversation)
+        given = given.alias(group=group_of_label).filter(group=conversation)
     fields = ("decision", "rater", "verdict", "inclusion")
     return Frame(
-        dict(rows[:MOST]), tuple(Given(*row) for row in given.values_list(*fields))
+        dict(rows.values_list("pk", "p")[:MOST]),
+        tuple(Given(*row) for row in given.values_list(*fields)),
     )
 
 

@@ -21,12 +21,13 @@ class Stored:
     prompt: str
     lines: list[Line]
     judged: list[int]
+    topics: list[str]
 
     def request(self, policy: str, model: Model) -> Request:
         """As it would be asked today, about the chat as it was."""
         return Request(
             purpose="relevance",
-            system=prompts.relevance_system(self.names, policy),
+            system=prompts.relevance_system(self.names, policy, self.topics),
             prompt=self.prompt,
             model=model.name,
             schema=prompts.RELEVANCE_SCHEMA,
@@ -47,11 +48,13 @@ def read(text: str) -> Stored | None:
     # The prompt is JSON lines, and none of them is empty.
     system, _, prompt = text.rpartition("\n\n")
     names = [line for line in system.splitlines() if line.startswith(_NAMES)]
+    *_policy, end = system.rpartition(prompts.TOPICS)
     try:
         _head, *items, last = map(json.loads, prompt.split("\n"))
         lines = [_line(item) for item in items if "n" in item]
         told = json.loads(names[0].removeprefix(_NAMES))
-        return Stored(told, prompt, lines, list(last["judge"]))
+        topics = json.loads(end) if prompts.TOPICS in system else []
+        return Stored(told, prompt, lines, list(last["judge"]), topics)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return None
 

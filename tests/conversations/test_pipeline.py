@@ -224,6 +224,7 @@ class TestGroup:
             "policy",
             "model",
             "group_name",
+            "topics",
         }
 
 

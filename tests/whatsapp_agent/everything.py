@@ -11,9 +11,12 @@ from django.utils import timezone
 from django_q.models import OrmQ, Task
 from django_q.signing import SignedPackage
 
+from conversations.knowledge import texts
 from conversations.models import (
     AgentSettings,
     Conversation,
+    KnowledgeText,
+    KnowledgeUse,
     MediaFile,
     Message,
     SettingsChange,
@@ -65,8 +68,22 @@ def make_everything(text: str = "Hello") -> None:
     ThresholdChange.objects.create(
         staff=staff, before={"all": 0.5}, after={"all": 0.6}, why=text
     )
+    _make_knowledge(text, staff)
     LogEntry.objects.log_actions(
         staff.pk, Conversation.objects.all(), CHANGE, "Paused until resumed."
+    )
+
+
+def _make_knowledge(text: str, staff: User) -> None:
+    known = KnowledgeText(**fitting(KnowledgeText, text, "title", "instance"))
+    for body in (f"# {text}\n\nBefore", f"# {text}\n\n{text}"):
+        version = texts.save(known, body, staff)
+    KnowledgeUse.objects.create(
+        decision=Decision.objects.latest("pk"),
+        version=version,
+        number=version.number,
+        part=1,
+        **fitting(KnowledgeUse, text, "title"),
     )
 
 

@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import path, reverse
 
 from bench.pages.addresses import Address, addresses
-from conversations.models import MediaFile
+from conversations.models import KnowledgeVersion, MediaFile
 from llm.models import Decision
 from tests.whatsapp_agent.everything import make_everything, row_of
 from whatsapp_agent.api import api
@@ -57,6 +57,7 @@ MODELS = {
     "conversations.AgentSettings": (VIEWER, NOBODY, ADMIN, NOBODY),
     "conversations.Contact": (VIEWER, NOBODY, ADMIN, NOBODY),
     "conversations.Conversation": (VIEWER, NOBODY, ADMIN, NOBODY),
+    "conversations.KnowledgeText": (VIEWER, ADMIN, ADMIN, ADMIN),
     "conversations.Message": (VIEWER, NOBODY, NOBODY, NOBODY),
     "conversations.SettingsChange": (VIEWER, NOBODY, NOBODY, NOBODY),
     "conversations.Worker": (VIEWER, NOBODY, NOBODY, NOBODY),
@@ -116,6 +117,11 @@ OTHERS = {
     "conversations_conversation_beside": (VIEWER, NOBODY),
     "conversations_conversation_prompt": (OPERATOR, NOBODY),
     "conversations_conversation_file": (VIEWER, NOBODY),
+    "conversations_knowledgetext_preview": (NOBODY, ADMIN),
+    "conversations_knowledgetext_restore": (NOBODY, ADMIN),
+    "conversations_knowledgetext_try": (VIEWER, NOBODY),
+    "conversations_knowledgetext_version": (VIEWER, NOBODY),
+    "conversations_knowledgetext_versions": (VIEWER, NOBODY),
     "conversations_settingschange_undo": (NOBODY, ADMIN),
     "evolution_instance_bridge": (NOBODY, ADMIN),
     "evolution_instance_live": (VIEWER, NOBODY),
@@ -214,6 +220,8 @@ def url(address: Address) -> str:
             values[argument] = row_of(MediaFile).message_id
         elif argument == "decision":
             values[argument] = row_of(Decision).pk
+        elif argument == "version":
+            values[argument] = row_of(KnowledgeVersion).pk
         elif argument == "content_type_id":
             values[argument] = ContentType.objects.get_for_model(User).pk
     missing = set(address.arguments) - values.keys()

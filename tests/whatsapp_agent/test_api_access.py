@@ -5,7 +5,7 @@ import json
 import pytest
 from django.core.cache import cache
 
-from conversations.models import Conversation, Message
+from conversations.models import Conversation, KnowledgeText, Message
 from evolution.models import Instance
 from llm.models import Decision, Label
 from tests.whatsapp_agent import callers
@@ -36,6 +36,14 @@ OPERATIONS = {
     "DELETE labels/{label}": (OPERATOR, None),
     "GET settings": (VIEWER, None),
     "PATCH settings": (ADMIN, {"threshold": 0.7}),
+    "GET knowledge": (VIEWER, None),
+    "POST knowledge": (ADMIN, {"title": "Pool", "body": "It is warm."}),
+    "GET knowledge/search?question=warm": (VIEWER, None),
+    "GET knowledge/{text}": (VIEWER, None),
+    "PUT knowledge/{text}": (ADMIN, {"title": "Pool", "body": "It is warm."}),
+    "DELETE knowledge/{text}": (ADMIN, None),
+    "GET knowledge/{text}/versions": (VIEWER, None),
+    "POST knowledge/{text}/versions/1/restore": (ADMIN, None),
     "GET instances": (VIEWER, None),
     "POST instances": (ADMIN, {"name": "another"}),
     "GET instances/{instance}": (VIEWER, None),
@@ -43,7 +51,7 @@ OPERATIONS = {
     "GET instances/{instance}/qr.svg": (ADMIN, None),
     "POST instances/{instance}/refresh": (ADMIN, {}),
 }
-ALLOWED = {200, 201, 202}
+ALLOWED = {200, 201, 202, 204}
 # Each may, but only their own.
 OF_OTHERS = {"DELETE labels/{label}"}
 
@@ -73,6 +81,7 @@ def everything(roles) -> dict[str, int]:
         "decision": Decision.objects.earliest("pk").pk,
         "label": Label.objects.earliest("pk").pk,
         "instance": row.pk,
+        "text": KnowledgeText.objects.get().pk,
     }
 
 
@@ -128,7 +137,7 @@ def test_is_for_those_who_may(caller, everything, operation):
 
 
 def test_every_operation_is_in_the_table():
-    names = {"{id}": "*", "{action}": "refresh"}
+    names = {"{id}": "*", "{action}": "refresh", "{number}": "1"}
     found = set()
     for path, methods in api.get_openapi_schema()["paths"].items():
         for name, other in names.items():
@@ -136,7 +145,11 @@ def test_every_operation_is_in_the_table():
         found |= {f"{method.upper()} {path}" for method in methods}
 
     table = {
-        name.replace("{", "").replace("}", "") for name in OPERATIONS
+        name.partition("?")[0]
+        .replace("knowledge/{text}", "knowledge/*")
+        .replace("{", "")
+        .replace("}", "")
+        for name in OPERATIONS
     }  # conversations/conversation -> conversations/*
     for word in ("conversation", "message", "decision", "label", "instance"):
         table = {name.replace(f"s/{word}/", "s/*/") for name in table}

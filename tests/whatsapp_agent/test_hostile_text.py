@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from bench.pages.addresses import Address, addresses
-from conversations.models import Message
+from conversations.models import KnowledgeVersion, Message
 from evolution.models import UnreadableEvent
 from llm.models import Decision
 from tests.whatsapp_agent.everything import make_everything
@@ -81,6 +81,8 @@ def urls(address: Address) -> list[str]:
     if "decision" in address.arguments:
         found = Decision.objects.all()
         return [address.url(pk=one.conversation_id, decision=one.pk) for one in found]
+    if "version" in address.arguments:
+        return [address.url(version=one.pk) for one in KnowledgeVersion.objects.all()]
     if not set(address.arguments) <= IDENTITY | known.keys():
         return []
     if not IDENTITY & set(address.arguments):

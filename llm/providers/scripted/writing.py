@@ -5,9 +5,11 @@ import operator
 import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal, DecimalException
+from itertools import chain
 
 from django.utils.timezone import localtime
 
+from llm.knowledge import NOTHING, Knowledge
 from llm.providers.scripted.language import is_named, language, stems, words
 from llm.providers.scripted.phrases import PHRASES
 from llm.providers.scripted.signs import STOP
@@ -78,6 +80,7 @@ def write(
     names: list[str],
     instructions: str,
     is_group: bool,
+    knowledge: Knowledge = NOTHING,
 ) -> str:
     """The reply to the judged messages. The same chat gets the same reply."""
     burst = [line for line in lines if line.n in judged] or lines[-1:]
@@ -85,14 +88,18 @@ def write(
         return PHRASES["en"]["greeting"][0].format(name="there")
     text = _without_names("\n".join(line.text for line in burst), names)
     before = [line for line in lines if line.n < burst[0].n]
-    topic, facts = _topic(text, burst, before, instructions)
+    topic, facts = _topic(text, burst, before, instructions, knowledge)
     name = (clean_name(burst[-1].sender).split() or ["there"])[0]
     facts = {"name": name, "bot": names[0] if names else "the assistant", **facts}
     return _phrase(topic, text, burst[-1].n).format(**facts)
 
 
 def _topic(
-    text: str, burst: list[Line], before: list[Line], instructions: str
+    text: str,
+    burst: list[Line],
+    before: list[Line],
+    instructions: str,
+    knowledge: Knowledge,
 ) -> tuple[str, dict[str, str]]:
     now = localtime(burst[-1].at)
     if STOP.search(text):
@@ -112,7 +119,7 @@ def _topic(
         return "who", {}
     if _HELP.search(text):
         return "help", {}
-    if value := _best(text, _facts(instructions)):
+    if value := _known(text, knowledge) or _best(text, _facts(instructions)):
         return "fact", {"value": value}
     if _QUESTION.search(text):
         return _from_the_chat(text, burst, before)
@@ -121,6 +128,16 @@ def _topic(
     if _GREETING.search(text) or not words(text) and burst[-1].kind == "text":
         return "greeting", {}
     return ("statement" if words(text) else "media"), {}
+
+
+def _known(text: str, knowledge: Knowledge) -> str:
+    """A sentence of the texts, or how the passage begins that was found for it."""
+    told = [*knowledge.passages, *knowledge.texts]
+    if value := _best(text, chain.from_iterable(_facts(one.text) for one in told)):
+        return value
+    if knowledge.passages and _QUESTION.search(text):
+        return next(_facts(knowledge.passages[0].text), "")
+    return ""
 
 
 def _from_the_chat(

@@ -159,8 +159,8 @@ class Entry:
     @property
     def file_trouble(self) -> str:
         """Why the file is not here, or is here and was not understood."""
-        if self.file is None:
-            return ""
+        if self.file is None or self.message.outcome == Outcome.NOT_HEARD:
+            return ""  # the outcome says it
         if self.file.is_stored:
             return self.file.error
         state = self.file.get_state_display()
@@ -170,7 +170,8 @@ class Entry:
     def can_be_fetched_again(self) -> bool:
         if self.file is None:
             return not self.message.deleted_at
-        return self.file.state != MediaFile.State.GONE and bool(self.file_trouble)
+        has_trouble = bool(self.file.error) or not self.file.is_stored
+        return has_trouble and self.file.state != MediaFile.State.GONE
 
     @property
     def can_be_judged_again(self) -> bool:

@@ -91,6 +91,11 @@ CALLS = [
         lambda answer: answer["messages"],
     ),
     (
+        "POST /chat/getBase64FromMediaMessage/",
+        lambda name, query, body: client.media(name, body["message"]["key"]["id"]),
+        lambda answer: answer,
+    ),
+    (
         "GET /group/findGroupInfos/",
         lambda name, query, body: client.group_info(name, query.get("groupJid", "")),
         lambda answer: answer,

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
+from django.db.models import Field
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -52,6 +53,12 @@ class KnowledgeTextAdmin(admin.ModelAdmin):
         ]
         return [*own, *super().get_urls()]
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict | None = None
+    ) -> HttpResponse:
+        context = {"title": _("Knowledge")} | (extra_context or {})
+        return super().changelist_view(request, context)
+
     @admin.display(description=gettext_lazy("title"), ordering="title_key")
     def name(self, text: KnowledgeText) -> str:
         return format_html("<bdi>{}</bdi>", text.title)
@@ -61,6 +68,12 @@ class KnowledgeTextAdmin(admin.ModelAdmin):
         return format_html("<bdi>{}</bdi>", where(text))
 
     # Its page
+
+    def formfield_for_dbfield(
+        self, db_field: Field, request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Without buttons to add or change a conversation from here."""
+        return db_field.formfield(**kwargs)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict:
         return {"conversation": request.GET.get("conversation", "")}
@@ -73,6 +86,7 @@ class KnowledgeTextAdmin(admin.ModelAdmin):
         last = texts.current(text) if text else None
         body = form["body"].value() if "body" in form.fields else last.body
         context |= {
+            "title": text.title if text else _("New text"),
             "subtitle": None,
             "form": form,
             "last": last,
@@ -164,7 +178,9 @@ class KnowledgeTextAdmin(admin.ModelAdmin):
     def try_view(self, request: HttpRequest) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        form = TryForm(request.GET if "question" in request.GET else None)
+        form = TryForm(
+            request.GET if "question" in request.GET else None, label_suffix=""
+        )
         context = {"title": _("Try a question"), "form": form, "instances": instances()}
         if form.is_valid():
             context |= _tried(**form.cleaned_data)

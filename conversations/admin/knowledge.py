@@ -84,7 +84,7 @@ class KnowledgeTextAdmin(admin.ModelAdmin):
         form = context["adminform"].form
         text = context["original"]
         last = texts.current(text) if text else None
-        body = form["body"].value() if "body" in form.fields else last.body
+        may_write = context["has_change_permission" if text else "has_add_permission"]
         context |= {
             "title": text.title if text else _("New text"),
             "subtitle": None,
@@ -92,8 +92,8 @@ class KnowledgeTextAdmin(admin.ModelAdmin):
             "last": last,
             "where": where(text) if text else "",
             "instances": instances(),
-            "preview": preview(body or ""),
-            "may_write": "body" in form.fields,
+            "preview": preview(form["body"].value() or ""),
+            "may_write": may_write,
         }
         return super().render_change_form(request, context, *args, **kwargs)
 

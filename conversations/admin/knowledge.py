@@ -84,7 +84,7 @@ class KnowledgeTextAdmin(admin.ModelAdmin):
         form = context["adminform"].form
         text = context["original"]
         last = texts.current(text) if text else None
-        may_write = context["has_change_permission" if text else "has_add_permission"]
+        may_write = text is None or self.has_change_permission(request, text)
         context |= {
             "title": text.title if text else _("New text"),
             "subtitle": None,

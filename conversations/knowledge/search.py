@@ -40,7 +40,6 @@ IN_FORCE = f"""{_HERE.format("t")} AND NOT EXISTS (
     SELECT 1 FROM conversations_knowledgetext n
     WHERE n.title_key = t.title_key AND n.reach > t.reach AND {_HERE.format("n")}
 )"""
-_TSVECTOR = "array_to_tsvector(string_to_array(p.words, ' '))"
 _WORDS = "conversations_knowledge_words"
 _VERSIONS = f"""
     SELECT v.id FROM conversations_knowledgeversion v
@@ -51,9 +50,9 @@ _SQLITE = f"""
     FROM {_WORDS} CROSS JOIN conversations_knowledgepassage p ON p.id = {_WORDS}.rowid
     WHERE {_WORDS} MATCH %(words)s AND p.version_id IN ({_VERSIONS})"""
 _POSTGRESQL = f"""
-    SELECT p.id, -ts_rank({_TSVECTOR}, %(words)s::tsquery) AS rank
+    SELECT p.id, -ts_rank(p.lexemes, %(words)s::tsquery) AS rank
     FROM conversations_knowledgepassage p
-    WHERE p.is_current AND {_TSVECTOR} @@ %(words)s::tsquery
+    WHERE p.is_current AND p.lexemes @@ %(words)s::tsquery
     AND p.version_id IN ({_VERSIONS})"""
 _BEST = """
     SELECT p.id, p.number, p.heading, p.text, v.id, v.number, v.title, p.words
@@ -64,10 +63,10 @@ _COUNT = "SELECT count(*) FROM conversations_knowledgepassage WHERE is_current"
 _SQLITE_HOLDING = (
     "SELECT term, doc FROM conversations_knowledge_vocabulary WHERE term IN ({})"
 )
-_POSTGRESQL_HOLDING = f"""
+_POSTGRESQL_HOLDING = """
     SELECT word, (
         SELECT count(*) FROM conversations_knowledgepassage p
-        WHERE p.is_current AND {_TSVECTOR} @@ ('''' || word || '''')::tsquery
+        WHERE p.is_current AND p.lexemes @@ ('''' || word || '''')::tsquery
     ) FROM unnest(%s::text[]) AS word"""
 
 

@@ -49,11 +49,14 @@ _SQLITE = f"""
     SELECT p.id, bm25({_WORDS}) AS rank
     FROM {_WORDS} CROSS JOIN conversations_knowledgepassage p ON p.id = {_WORDS}.rowid
     WHERE {_WORDS} MATCH %(words)s AND p.version_id IN ({_VERSIONS})"""
+# Materialized, or a planner without statistics goes through all passages of each text.
 _POSTGRESQL = f"""
-    SELECT p.id, -ts_rank(p.lexemes, %(words)s::tsquery) AS rank
-    FROM conversations_knowledgepassage p
-    WHERE p.is_current AND p.lexemes @@ %(words)s::tsquery
-    AND p.version_id IN ({_VERSIONS})"""
+    WITH hits AS MATERIALIZED (
+        SELECT p.id, p.version_id, -ts_rank(p.lexemes, %(words)s::tsquery) AS rank
+        FROM conversations_knowledgepassage p
+        WHERE p.is_current AND p.lexemes @@ %(words)s::tsquery
+    )
+    SELECT p.id, p.rank FROM hits p WHERE p.version_id IN ({_VERSIONS})"""
 _BEST = """
     SELECT p.id, p.number, p.heading, p.text, v.id, v.number, v.title, p.words
     FROM ({} ORDER BY rank, p.id LIMIT {}) best

@@ -26,6 +26,8 @@ before_send: Callable[[str], None] | None = None
 after_send: Callable[[str], None] | None = None
 lookup_error: BridgeError | None = None
 own: Address = OWN
+# Of other instances.
+others: dict[str, Address] = {}
 message_ids = False
 # The files of messages by WhatsApp id, and what was asked for.
 media: dict[str, MediaContent | BridgeError] = {}
@@ -35,7 +37,7 @@ group: GroupInfo | BridgeError = GroupInfo("Weekend trip", [])
 
 def reset() -> None:
     global before_send, after_send, lookup_error, own, message_ids, group
-    for log in (sent, record, shown, lookups, looked_after, media, fetched):
+    for log in (sent, record, shown, lookups, looked_after, media, fetched, others):
         log.clear()
     before_send = after_send = lookup_error = None
     own, message_ids = OWN, False
@@ -48,6 +50,10 @@ def is_configured() -> bool:
 
 def own_addresses(instance: str, group_jid: str = "") -> Address:
     return own
+
+
+def numbers() -> dict[str, Address]:
+    return {"whatsapp-agent": own, **others}
 
 
 def new_message_id(instance: str) -> str:

@@ -9,8 +9,12 @@ from django.db import models, transaction
 from django.test import Client
 from django.urls import reverse
 
-from conversations import instance_settings, intake, numbers, pipeline
-from conversations import settings_history as history
+from conversations import (
+    instance_settings,
+    intake,
+    numbers,
+    settings_history as history,
+)
 from conversations.admin.settings_fields import NAMES, OVERRIDABLE
 from conversations.instance_settings import COMMON
 from conversations.models import AgentSettings, Conversation, Message, SettingsChange
@@ -26,9 +30,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _two_numbers(settings) -> None:
-    settings.WHATSAPP_PROVIDERS = {"evolution": "tests.conversations.bridge"}
-    bridge.reset()
+def _two_numbers(bridge) -> None:
     bridge.others[SECOND] = OTHER
     make_settings()
 
@@ -136,10 +138,9 @@ class TestIntake:
         assert len(set(Conversation.objects.values_list("contact", flat=True))) == 1
 
 
-def work() -> None:
-    for pk in Conversation.objects.order_by("pk").values_list("pk", flat=True):
-        Conversation.objects.filter(pk=pk).update(due_at=None)
-        pipeline.work(pk, "test")
+def settle(work) -> None:
+    for conversation in Conversation.objects.order_by("pk"):
+        work(conversation)
 
 
 def outcomes() -> dict[str, tuple[str, str]]:
@@ -148,31 +149,57 @@ def outcomes() -> dict[str, tuple[str, str]]:
 
 
 class TestPipeline:
-    def test_answers_by_the_settings_of_the_number(self):
+    def test_answers_by_the_settings_of_the_number(self, work):
         make_settings(direct_wait=0)
         own(is_on=False)
         intake.receive([incoming(instance=SECOND), incoming()])
-        work()
+        settle(work)
         found = outcomes()
         assert found[SECOND] == ("paused", "The agent is switched off")
         assert found[INSTANCE][0] == "replied"
 
-    def test_answers_to_the_name_of_the_number(self):
+    def test_answers_to_the_name_of_the_number(self, work):
         make_settings(direct_wait=0, group_wait=0, new_group_mode="live")
         own(bot_name="Zoe", group_policy="addressed")
         fields = {"group_jid": GROUP, "text": "Zoe, are you there?"}
         intake.receive([incoming(instance=SECOND, **fields)])
-        work()
+        settle(work)
         assert outcomes()[SECOND] == ("replied", "It calls Zoe by name")
 
+    def test_judges_by_the_threshold_of_the_number(self, work, model):
+        model.p = 0.7
+        make_settings(group_wait=0, new_group_mode="live")
+        own(threshold=0.9)
+        intake.receive(
+            [
+                incoming(instance=one, group_jid=GROUP, text="Who knows a good cook?")
+                for one in (SECOND, INSTANCE)
+            ]
+        )
+        settle(work)
+        found = outcomes()
+        assert found[SECOND] == ("below_threshold", "p 0.70, threshold 0.90")
+        assert found[INSTANCE] == ("replied", "p 0.70, threshold 0.60")
+
+    def test_writes_with_the_instructions_and_the_model_of_the_number(
+        self, work, model
+    ):
+        make_settings(direct_wait=0)
+        own(instructions="You are Zoe.", response_model="large-2")
+        intake.receive([incoming(instance=SECOND)])
+        settle(work)
+        options = model.write.call_args.kwargs
+        assert options["instructions"] == "You are Zoe."
+        assert options["model"].name == "large-2"
+
     @pytest.mark.parametrize("group", ["", GROUP])
-    def test_does_not_answer_another_of_our_numbers(self, group):
+    def test_does_not_answer_another_of_our_numbers(self, work, group):
         make_settings(direct_wait=0, group_wait=0, new_group_mode="live")
         said = incoming(
             sender=OTHER, chat=OTHER, group_jid=group, text="Assistant, what now?"
         )
         intake.receive([said])
-        work()
+        settle(work)
         assert outcomes()[INSTANCE] == (
             "filtered",
             "From another of our numbers: second",
@@ -191,10 +218,12 @@ class TestPipeline:
         said = Message.objects.values_list("conversation__instance", "direction")
         assert set(said) == {(SECOND, "out"), (INSTANCE, "in")}
 
-    def test_answers_people_in_a_group_of_two_of_our_numbers(self):
+    def test_answers_people_in_a_group_of_two_of_our_numbers(self, work):
         make_settings(direct_wait=0, group_wait=0, new_group_mode="live")
-        intake.receive([incoming(group_jid=GROUP, text="Assistant, hello?", sender=BEN)])
-        work()
+        intake.receive(
+            [incoming(group_jid=GROUP, text="Assistant, hello?", sender=BEN)]
+        )
+        settle(work)
         assert outcomes()[INSTANCE][0] == "replied"
 
 

@@ -36,6 +36,8 @@ OPERATIONS = {
     "DELETE labels/{label}": (OPERATOR, None),
     "GET settings": (VIEWER, None),
     "PATCH settings": (ADMIN, {"threshold": 0.7}),
+    "GET settings/instances/{name}": (VIEWER, None),
+    "PATCH settings/instances/{name}": (ADMIN, {"threshold": 0.7}),
     "GET knowledge": (VIEWER, None),
     "POST knowledge": (ADMIN, {"title": "Pool", "body": "It is warm."}),
     "GET knowledge/search?question=warm": (VIEWER, None),

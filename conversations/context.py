@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from conversations import gates, hot, whatsapp
+from conversations import gates, hot, numbers, whatsapp
 from conversations.models import AgentSettings, Conversation, Message
 from llm.transcript import Line
 
@@ -38,6 +38,12 @@ class Context:
         return set(
             whatsapp.provider().own_addresses(self.conversation.instance, group).jids
         )
+
+    def other_number(self, burst: list[Message]) -> str:
+        """The name of another instance of ours that a burst comes from, or ""."""
+        sender = burst[-1].sender
+        jids = sender.address.jids if sender else []
+        return numbers.whose(jids, apart_from=self.conversation.instance)
 
     @cached_property
     def _quoted_ours(self) -> set[str]:

@@ -372,7 +372,8 @@ def _obstacle(message: Message) -> tuple[str, str] | None:
     """Why a reply of the agent must not be sent any more, as outcome and reason."""
     if message.author != Message.Author.AGENT or message.staff_id:
         return None  # a person wrote or approved it
-    conversation, agent = message.conversation, AgentSettings.current()
+    conversation = message.conversation
+    agent = AgentSettings.of(conversation.instance)
     if silence := gates.stood_back(agent, conversation):
         return silence
     if conversation.mode != Mode.LIVE:

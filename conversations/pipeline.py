@@ -115,7 +115,7 @@ def _judge_next(lease: Lease) -> datetime | None:
     pending = hot.messages(_PENDING, conversation.pk, LONGEST_BURST)
     if not pending:
         return None
-    agent = AgentSettings.current()
+    agent = AgentSettings.of(conversation.instance)
     context = Context(agent, conversation, pending)
     if conversation.crashes > SUSPECT_AFTER or conversation.errors >= SUSPECT_AFTER:
         pending = pending[:1]  # something here does harm: find out which it is
@@ -175,6 +175,7 @@ class Turn:
             self.burst,
             self.context.how_addressed(self.burst),
             spent,
+            self.context.other_number(self.burst),
         )
         if verdict.outcome:
             return self._settle(
@@ -195,7 +196,11 @@ class Turn:
 
     def _prepare(self, spent: gates.Spent) -> Prepared:
         silence = gates.shut(
-            self.agent, self.conversation, self.burst[-1], spent
+            self.agent,
+            self.conversation,
+            self.burst[-1],
+            spent,
+            self.context.other_number(self.burst),
         ) or gates.model_budget(self.agent, spent)
         return prepare(
             self.lease,

@@ -67,7 +67,7 @@ def fetch_file(message_id: int) -> None:
 
 def _fetch_file(message_id: int) -> None:
     message = Message.objects.select_related("conversation").get(pk=message_id)
-    preparing.fetch_one(AgentSettings.current(), message)
+    preparing.fetch_one(AgentSettings.of(message.conversation.instance), message)
 
 
 def change_message(pk: int) -> None:

@@ -188,6 +188,10 @@ class WhatsAppProvider(Protocol):
     def own_addresses(self, instance: str, group_jid: str = "") -> Address:
         """The linked phone's own addresses; may ask the bridge to find its LID."""
 
+    def numbers(self) -> dict[str, Address]:
+        """The linked phones by the names of their instances, with what is known of each.
+        Asks only our own database."""
+
     def new_message_id(self, instance: str) -> str:
         """An id to send with, which makes a resend harmless; "" where unsupported."""
 

@@ -59,6 +59,11 @@ def own_addresses(instance: str, group_jid: str = "") -> Address:
     return Address(row.phone_jid, row.lid)
 
 
+def numbers() -> dict[str, Address]:
+    linked = Instance.objects.exclude(state=Instance.State.REMOVED).order_by("name")
+    return {row.name: Address(row.phone_jid, row.lid) for row in linked}
+
+
 def new_message_id(instance: str) -> str:
     try:
         return client.new_message_id(instance)

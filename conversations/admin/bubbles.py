@@ -202,7 +202,7 @@ class Entry:
 
 
 def entries(conversation: Conversation, window: Window) -> list[Entry]:
-    agent = AgentSettings.current().bot_name
+    agent = AgentSettings.of(conversation.instance).bot_name
     shown = {m.whatsapp_id for m in window.messages if m.whatsapp_id}
     late = late_reactions(conversation, window)
     reactions = _reactions([*window.messages, *late], agent)

@@ -220,11 +220,11 @@ def preview(body: str) -> dict:
 
 
 def _tried(question: str, before: str, instance: str, conversation: Any) -> dict:
-    agent = AgentSettings.current()
     place = search.Place(
         conversation.instance if conversation else instance,
         conversation.pk if conversation else 0,
     )
+    agent = AgentSettings.of(place.instance)
     found = search.find(question, [before] if before else [], place)
     given = search.within(found, agent.knowledge_passages, agent.knowledge_characters)
     others = [one for one in found if one not in given]

@@ -29,6 +29,8 @@ changed: list[tuple[str, str, str | None]] = []
 change_error: BridgeError | None = None
 lookup_error: BridgeError | None = None
 own: Address = OWN
+# Of other instances.
+others: dict[str, Address] = {}
 message_ids = False
 # The files of messages by WhatsApp id, and what was asked for.
 media: dict[str, MediaContent | BridgeError] = {}
@@ -38,7 +40,8 @@ group: GroupInfo | BridgeError = GroupInfo("Weekend trip", [])
 
 def reset() -> None:
     global before_send, after_send, lookup_error, own, message_ids, group, change_error
-    for log in (sent, record, shown, lookups, looked_after, media, fetched, changed):
+    logs = (sent, record, shown, lookups, looked_after, media, fetched, changed, others)
+    for log in logs:
         log.clear()
     before_send = after_send = lookup_error = change_error = None
     own, message_ids = OWN, False
@@ -51,6 +54,10 @@ def is_configured() -> bool:
 
 def own_addresses(instance: str, group_jid: str = "") -> Address:
     return own
+
+
+def numbers() -> dict[str, Address]:
+    return {"whatsapp-agent": own, **others}
 
 
 def new_message_id(instance: str) -> str:

@@ -39,6 +39,8 @@ OPERATIONS = {
     "DELETE labels/{label}": (OPERATOR, None),
     "GET settings": (VIEWER, None),
     "PATCH settings": (ADMIN, {"threshold": 0.7}),
+    "GET settings/instances/whatsapp-agent": (VIEWER, None),
+    "PATCH settings/instances/whatsapp-agent": (ADMIN, {"threshold": 0.7}),
     "GET knowledge": (VIEWER, None),
     "POST knowledge": (ADMIN, {"title": "Pool", "body": "It is warm."}),
     "GET knowledge/search?question=warm": (VIEWER, None),
@@ -144,7 +146,12 @@ def test_is_for_those_who_may(caller, everything, operation):
 
 
 def test_every_operation_is_in_the_table():
-    names = {"{id}": "*", "{action}": "refresh", "{number}": "1"}
+    names = {
+        "{name}": "whatsapp-agent",
+        "{id}": "*",
+        "{action}": "refresh",
+        "{number}": "1",
+    }
     found = set()
     for path, methods in api.get_openapi_schema()["paths"].items():
         for name, other in names.items():

@@ -1,7 +1,7 @@
 """Rules that settle a burst before a model is asked. The first that applies wins.
 
 Order: is the agent on at all; may this sender be answered; is it too late; is a person
-here; is it for us; is it worth asking; is there budget left.
+here; is silence wanted; is it for us; is it worth asking; is there budget left.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from conversations.models import (
     Mode,
 )
 from conversations.whatsapp import Kind
+from llm.lab.signals import STOP
 
 Outcome = Message.Outcome
 
@@ -27,6 +28,8 @@ Outcome = Message.Outcome
 DIRECT, ADDRESSED, UNPROMPTED = "direct", "addressed", "unprompted"
 
 _URL = regex.compile(r"https?://\S+|www\.\S+", regex.IGNORECASE)
+_MENTION = regex.compile(r"@\d+")
+LONGEST_STOP = 100
 _LETTER = regex.compile(r"\p{L}|\p{N}")
 
 
@@ -37,6 +40,7 @@ class Verdict:
     reason: str
     outcome: str = ""
     prompt: str = ""
+    is_stop: bool = False  # from now on, for the set time
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,17 @@ def check(
     spent: Spent,
 ) -> Verdict:
     """`addressed` says how the burst addresses the agent, "" if it does not."""
+    is_stop = addressed and _tells_to_stop(agent, conversation, burst[-1])
     if silence := (
         stood_back(agent, conversation)
         or _not_allowed(agent, conversation, burst[-1])
         or _too_old(agent, burst[-1])
+        or quiet(agent, conversation, is_addressed=bool(addressed))
+        or (is_stop and told_to_stop(agent))
         or _looping(agent, spent)
     ):
-        return Verdict(outcome=silence[0], reason=silence[1])
+        is_new = is_stop and silence == told_to_stop(agent)
+        return Verdict(outcome=silence[0], reason=silence[1], is_stop=is_new)
     if not conversation.is_group or addressed:
         return _prompted(agent, conversation, addressed, spent)
     if silence := (
@@ -107,6 +115,41 @@ def stood_back(agent: AgentSettings, conversation: Conversation) -> Silence:
             f"A person is here until {_time(conversation.taken_over_until)}",
         )
     return None
+
+
+def quiet(
+    agent: AgentSettings, conversation: Conversation, *, is_addressed: bool
+) -> Silence:
+    """Whether a group's wish for silence still holds."""
+    if not conversation.is_quiet or (is_addressed and not agent.quiet_when_addressed):
+        return None
+    return Outcome.STOPPED, f"Asked to be quiet until {_time(conversation.quiet_until)}"
+
+
+def told_to_stop(agent: AgentSettings) -> tuple[str, str]:
+    return Outcome.STOPPED, f"Told to be quiet for {agent.quiet_minutes} minutes"
+
+
+def _tells_to_stop(
+    agent: AgentSettings, conversation: Conversation, message: Message
+) -> bool:
+    """A few words that tell the agent to stop need no model to be understood."""
+    is_possible = conversation.is_group and agent.quiet_minutes > 0
+    return is_possible and says_stop(message.text, agent.names)
+
+
+def says_stop(text: str, names: list[str]) -> bool:
+    """Whether a text is nothing but the wish for silence, and whom it is said to."""
+    if len(text) > LONGEST_STOP:
+        return False
+    said = _MENTION.sub(" ", text)
+    for name in names:
+        said = _name(name).sub(" ", said)
+    return STOP.fullmatch(" ".join(said.split())) is not None
+
+
+def _name(name: str) -> regex.Pattern:
+    return regex.compile(rf"(?<!\w){regex.escape(name)}(?!\w)", regex.IGNORECASE)
 
 
 def _time(moment: datetime) -> str:
@@ -208,8 +251,6 @@ def how_addressed(
     if is_reply_to_us or message.quoted_sender in own_jids:
         return "It replies to the agent"
     for name in names:
-        if regex.search(
-            rf"(?<!\w){regex.escape(name)}(?!\w)", message.text, regex.IGNORECASE
-        ):
+        if _name(name).search(message.text):
             return f"It calls {name} by name"
     return ""

@@ -359,7 +359,10 @@ def _end(message: Message, outcome: str, reason: str) -> None:
     """The outcome of the question that gets no reply after all."""
     if message.decision_id:
         asked = Message.objects.filter(decisions=message.decision_id, direction="in")
-        asked.update(outcome=outcome, reason=reason[:300])
+        # A command was obeyed, whatever became of the answer.
+        asked.exclude(outcome=Outcome.COMMAND).update(
+            outcome=outcome, reason=reason[:300]
+        )
 
 
 # Just before sending: is the reply still wanted?
@@ -367,10 +370,16 @@ def _end(message: Message, outcome: str, reason: str) -> None:
 
 def _obstacle(message: Message) -> tuple[str, str] | None:
     """Why a reply of the agent must not be sent any more, as outcome and reason."""
+    agent = AgentSettings.current()
+    if message.author == Message.Author.COMMAND and not message.staff_id:
+        is_late = message.received_at < agent.oldest_answered_at
+        return _too_late(message) if is_late else None
     if message.author != Message.Author.AGENT or message.staff_id:
         return None  # a person wrote or approved it
-    conversation, agent = message.conversation, AgentSettings.current()
+    conversation = message.conversation
     if silence := gates.stood_back(agent, conversation):
+        return silence
+    if silence := gates.quiet(agent, conversation, is_addressed=True):
         return silence
     if conversation.mode != Mode.LIVE:
         return Outcome.PAUSED, f"In {conversation.mode} mode nothing is sent unapproved"
@@ -401,6 +410,9 @@ def _overtaken(message: Message) -> tuple[str, str] | None:
     )
     if prompt != gates.UNPROMPTED:
         return None
+    agent = AgentSettings.current()
+    if silence := gates.quiet(agent, message.conversation, is_addressed=False):
+        return silence
     answers = message.conversation.messages.inbound().filter(
         quoted_id__in=[
             question.whatsapp_id for question in asked if question.whatsapp_id

@@ -45,9 +45,9 @@ def pause(conversation: Conversation, until: datetime = FOREVER) -> None:
 
 @transaction.atomic
 def resume(conversation: Conversation) -> None:
-    """End a pause and a take-over: the agent may speak again."""
+    """End a pause, a take-over and a silence asked for: the agent may speak again."""
     Conversation.objects.filter(pk=conversation.pk).update(
-        paused_until=None, taken_over_until=None
+        paused_until=None, taken_over_until=None, quiet_until=None
     )
 
 
@@ -129,10 +129,10 @@ def drop(message: Message, staff: AbstractBaseUser) -> None:
 def judge_again(message: Message) -> None:
     """Give a message that ended in silence or failure a second chance."""
     silent = Message.objects.filter(pk=message.pk, direction="in", pruned_at=None)
-    if not silent.exclude(outcome__in=[Outcome.REPLYING, Outcome.REPLIED]).update(
-        outcome=Outcome.PENDING, reason=""
-    ):
-        raise NotPossible("It has been answered, or its text is deleted.")
+    if not silent.exclude(
+        outcome__in=[Outcome.REPLYING, Outcome.REPLIED, Outcome.COMMAND]
+    ).update(outcome=Outcome.PENDING, reason=""):
+        raise NotPossible("It has been answered or obeyed, or its text is deleted.")
     mailbox.ring(message.conversation_id)
 
 
@@ -156,4 +156,5 @@ def _quoted(draft: Message) -> Message | None:
 
 
 def _asked(message: Message):
-    return Message.objects.filter(decisions=message.decision_id, direction="in")
+    asked = Message.objects.filter(decisions=message.decision_id, direction="in")
+    return asked.exclude(outcome=Outcome.COMMAND)  # that was obeyed in any case

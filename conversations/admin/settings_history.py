@@ -99,7 +99,8 @@ def _refuse_what_changed_since(change: SettingsChange, row: AgentSettings) -> No
     reasons = []
     for name, plain in change.after.items():
         if history.read(name, plain) != getattr(row, name):
-            who = later[name][-1].staff if name in later else None
+            last = later[name][-1] if name in later else None
+            who = last and (last.staff or last.commander)
             reasons.append(
                 _("“%(setting)s” was changed since by %(who)s.")
                 % {
@@ -126,10 +127,10 @@ def _refuse_what_cannot_be(row: AgentSettings, change: SettingsChange) -> None:
 
 @admin.register(SettingsChange)
 class SettingsChangeAdmin(RecordAdmin):
-    list_display = ("changed_at", "staff", "what", "undoes")
+    list_display = ("changed_at", "staff", "commander", "what", "undoes")
     list_filter = (type("ChangedSinceFilter", (SinceFilter,), {"field": "changed_at"}),)
     list_select_related = ("staff", "undoes")
-    fields = ("changed_at", "staff", "what", "values", "undoes")
+    fields = ("changed_at", "staff", "commander", "what", "values", "undoes")
 
     def get_urls(self) -> list[URLPattern]:
         undo = path(

@@ -78,7 +78,7 @@ _REPLIES = """
     SELECT m.id, m.sent_at, d.kind AS prompt FROM conversations_message m
     LEFT JOIN llm_decision d ON d.id = m.decision_id
     WHERE m.conversation_id = %s AND m.sent_at >= %s AND m.author = 'agent'
-    AND m.part = 1 AND m.status NOT IN ('draft', 'failed', 'dropped')"""
+    AND m.kind <> 'reaction' AND m.part = 1 AND m.status NOT IN ('draft', 'failed', 'dropped')"""
 
 
 def spent(agent: AgentSettings, conversation: Conversation) -> Spent:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from conversations import gates, hot, whatsapp
@@ -21,7 +21,7 @@ from conversations.durability import durable
 from conversations.logs import about
 from conversations.mailbox import Lease, LeaseLost, fence, now
 from conversations.models import AgentSettings, Conversation, Message, Mode
-from conversations.whatsapp import BridgeError, Quote
+from conversations.whatsapp import BridgeError, Kind, Quote
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +31,8 @@ Outcome = Message.Outcome
 MAX_ATTEMPTS = 20
 # A process that was frozen after it stored its intent must not send any more.
 SEND_WITHIN = 1.0
+# Seconds, for one message.
+LONGEST_TYPING = 20
 # The bridge's clock is not ours, and ours may have been wrong when it was sent.
 CLOCK_TOLERANCE = timedelta(minutes=10)
 
@@ -70,9 +72,13 @@ def put(
     conversation: Conversation,
     parts: list[str],
     quoted: Message | None = None,
+    mentioned: str = "",
     **fields,
 ) -> list[Message]:
-    """Store the parts of one text, to be sent in this order. The first one quotes."""
+    """Store the parts of one text, to be sent in this order.
+
+    The first one quotes, and mentions the JID whose number it begins with.
+    """
     moment = timezone.now()
     stored = []
     for part, text in enumerate(parts, 1):
@@ -84,11 +90,17 @@ def put(
             sent_at=moment,
             quoted_id=quoted.whatsapp_id if quoted and part == 1 else "",
             quoted_text=quoted.text if quoted and part == 1 else "",
+            mentions=[mentioned] if mentioned and part == 1 else [],
             **fields,
         )
         hot.insert(message)
         stored.append(message)
     return stored
+
+
+def addressed(text: str, jid: str) -> str:
+    """The text as WhatsApp wants it where it mentions somebody."""
+    return f"@{jid.partition('@')[0]} {text}" if jid else text
 
 
 # An unknown outcome: ask the bridge's record
@@ -179,10 +191,35 @@ def _deliver(lease: Lease, message: Message) -> datetime | None:
             fence(lease)
             _drop(message, *obstacle)
         return None
+    if until := _typed_until(message):
+        return until
     message_id = message.whatsapp_id or _new_message_id(message)
     if not _store_intent(lease, message, message_id):
         return now() + _backoff(message.attempts)
     return _send(message, message_id)
+
+
+def _typed_until(message: Message) -> datetime | None:
+    """When the agent would have typed it: nobody is kept waiting for that but its chat."""
+    agent = AgentSettings.of(message.conversation.instance)
+    is_typed = message.author == Message.Author.AGENT and message.kind == Kind.TEXT
+    if not (agent.typing_speed and is_typed) or message.attempts or message.staff_id:
+        return None
+    seconds = min(len(message.text) / agent.typing_speed, LONGEST_TYPING)
+    began = message.received_at
+    if message.part > 1 and message.decision_id:
+        earlier = message.conversation.messages.filter(
+            decision=message.decision_id, part__lt=message.part
+        )
+        began = earlier.aggregate(at=Max("sent_at"))["at"] or began
+    until = began + timedelta(seconds=seconds)
+    if until <= now():
+        return None
+    if agent.show_typing:
+        left = (until - now()).total_seconds()
+        conversation = message.conversation
+        whatsapp.provider().show_typing(conversation.instance, conversation.jid, left)
+    return until
 
 
 def _new_message_id(message: Message) -> str:
@@ -232,13 +269,7 @@ def _mine(message: Message) -> QuerySet[Message]:
 def _send(message: Message, message_id: str) -> datetime | None:
     conversation = message.conversation
     try:
-        sent_id = whatsapp.provider().send_message(
-            conversation.instance,
-            conversation.jid,
-            message.text,
-            quote=_quote(message),
-            message_id=message_id,
-        )
+        sent_id = _hand_over(message, message_id)
     except BridgeError as error:
         return _not_sent(message, error)
     with transaction.atomic():
@@ -249,6 +280,24 @@ def _send(message: Message, message_id: str) -> datetime | None:
     with about(whatsapp_id=sent_id, decision=message.decision_id):
         logger.info("Sent")
     return None
+
+
+def _hand_over(message: Message, message_id: str) -> str:
+    """Have the bridge send it, and return its WhatsApp id."""
+    conversation, provider = message.conversation, whatsapp.provider()
+    quote = _quote(message)
+    if message.kind == Kind.REACTION:
+        if quote is None:
+            raise BridgeError("What it reacts to is gone.", kind="rejected")
+        return provider.react(conversation.instance, quote, message.text)
+    return provider.send_message(
+        conversation.instance,
+        conversation.jid,
+        message.text,
+        quote=quote,
+        message_id=message_id,
+        mentions=message.mentions,
+    )
 
 
 # Saying in the index's own words that the id is not empty lets SQLite use it, here and

@@ -12,7 +12,16 @@ from django.db import transaction
 from django.db.models import Model
 from django.utils import timezone
 
-from conversations import bursts, commands, gates, hot, ledger, outbox, whatsapp
+from conversations import (
+    bursts,
+    commands,
+    gates,
+    hot,
+    ledger,
+    outbox,
+    reactions,
+    whatsapp,
+)
 from conversations.context import Context
 from conversations.knowledge import given as knowledge
 from conversations.logs import about
@@ -305,7 +314,19 @@ class Turn:
             return self._reply(gates.UNPROMPTED, comparison, decision)
         if self._asks_for_silence(judgement):
             return self._stop(decision)
+        if reactions.would_do(
+            self.agent, self.conversation, self.burst[-1], judgement.p
+        ):
+            return self._react(comparison, decision)
         return self._settle(Outcome.BELOW_THRESHOLD, comparison, decision)
+
+    def _react(self, comparison: str, decision: Decision) -> None:
+        from_ = self.agent.reaction_threshold
+        with transaction.atomic():
+            reason = f"{comparison}, of a reaction {from_:.2f}"
+            self._decide(Outcome.REACTED, reason, (decision,))
+            reactions.put(self.agent, self.conversation, self.burst[-1], decision)
+        _log("Outcome %s", Outcome.REACTED, decision)
 
     def _asks_for_silence(self, judgement: relevance.Judgement) -> bool:
         is_certain = 1 - judgement.p >= STOP_CERTAINTY
@@ -490,13 +511,21 @@ class Turn:
             knowledge.record(written, known.uses)
             outbox.put(
                 self.conversation,
-                split(text),
+                split(outbox.addressed(text, self._mentioned)),
                 author=Message.Author.AGENT,
                 status=Message.Status.DRAFT if is_draft else Message.Status.QUEUED,
                 decision=written,
                 quoted=self._quoted,
+                mentioned=self._mentioned,
             )
         _log("Outcome %s", outcome, *decisions, written)
+
+    @property
+    def _mentioned(self) -> str:
+        """The phone's JID of whom a group's reply is for; of a LID alone it is not known."""
+        sender = self.burst[-1].sender
+        is_mentioned = self.conversation.is_group and self.agent.mention_asker
+        return (sender.phone_jid or "") if is_mentioned and sender else ""
 
     @property
     def _quoted(self) -> Message | None:

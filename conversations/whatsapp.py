@@ -4,7 +4,7 @@ A provider is a module with the functions of `WhatsAppProvider`. Nothing here kn
 how a bridge speaks; nothing outside a provider needs to.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -202,8 +202,15 @@ class WhatsAppProvider(Protocol):
         text: str,
         quote: Quote | None = None,
         message_id: str = "",
+        mentions: Sequence[str] = (),
     ) -> str:
-        """Send a text and return its WhatsApp id, or raise BridgeError."""
+        """Send a text and return its WhatsApp id, or raise BridgeError.
+
+        `mentions` are JIDs of phones, in groups; the text has their numbers after an @.
+        """
+
+    def react(self, instance: str, to: Quote, emoji: str) -> str:
+        """React to a message of somebody else's, and return the reaction's WhatsApp id."""
 
     def edit_message(
         self, instance: str, chat_jid: str, whatsapp_id: str, text: str

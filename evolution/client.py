@@ -62,6 +62,20 @@ def send_text(
     return sent
 
 
+def react(instance: str, key: dict, emoji: str) -> dict:
+    """React to the message with this key; return the reaction as accepted."""
+    sent = _call(
+        "POST",
+        f"/message/sendReaction/{_name(instance)}",
+        body={"key": key, "reaction": emoji},
+        timeout=settings.EVOLUTION_SEND_TIMEOUT,
+        sends=True,
+    )
+    if not isinstance(dig(sent, "key.id"), str):
+        raise errors.no_answer(status=201)
+    return sent
+
+
 def update_message(instance: str, jid: str, whatsapp_id: str, text: str) -> None:
     """Edit a text that was sent from here."""
     key = {"id": whatsapp_id, "remoteJid": jid, "fromMe": True}

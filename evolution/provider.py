@@ -4,7 +4,7 @@ import base64
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -19,7 +19,7 @@ from conversations.whatsapp import (
     SentMessage,
 )
 from evolution import backfill, client, content, errors, events, notices
-from evolution.addresses import GROUP, LID, address
+from evolution.addresses import GROUP, LID, address, user
 from evolution.models import Instance, Why
 from evolution.values import items, mapping, text
 
@@ -73,11 +73,26 @@ def new_message_id(instance: str) -> str:
 
 
 def send_message(
-    instance: str, to: str, text: str, quote: Quote | None = None, message_id: str = ""
+    instance: str,
+    to: str,
+    text: str,
+    quote: Quote | None = None,
+    message_id: str = "",
+    mentions: Sequence[str] = (),
 ) -> str:
-    quoted = _quoted(quote) if quote else None
-    sent = client.send_text(instance, to, text, quoted=quoted, message_id=message_id)
+    sent = client.send_text(
+        instance,
+        to,
+        text,
+        quoted=_quoted(quote) if quote else None,
+        mentioned=[user(jid) for jid in mentions],
+        message_id=message_id,
+    )
     return sent["key"]["id"]
+
+
+def react(instance: str, to: Quote, emoji: str) -> str:
+    return client.react(instance, _quoted(to)["key"], emoji)["key"]["id"]
 
 
 def edit_message(instance: str, chat_jid: str, whatsapp_id: str, text: str) -> None:

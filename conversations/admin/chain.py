@@ -13,6 +13,7 @@ Outcome = Message.Outcome
 TONES = {
     Outcome.REPLIED: "ok",
     Outcome.COMMAND: "ok",
+    Outcome.REACTED: "ok",
     Outcome.PENDING: "warn",
     Outcome.REPLYING: "warn",
     Outcome.DRAFTED: "warn",

@@ -13,6 +13,8 @@ from conversations.models import AgentSettings, Conversation, SettingsChange
 # The least and the most that a setting may be.
 LIMITS = {
     "threshold": (0, 1),
+    "reaction_threshold": (0, 1),
+    "reaction_gap": (0, None),
     "direct_wait": (0, None),
     "group_wait": (0, None),
     "longest_wait": (0, None),

@@ -72,7 +72,20 @@ SECTIONS = (
                 ("knowledge_passages", "knowledge_characters", "knowledge_topics"),
                 _("What it is given of the texts under Knowledge"),
             ),
-            Group(("quote_in_groups", "show_typing", "mark_read"), _("In WhatsApp")),
+            Group(
+                (
+                    "quote_in_groups",
+                    "mention_asker",
+                    "mark_read",
+                    "show_typing",
+                    "typing_speed",
+                ),
+                _("In WhatsApp"),
+            ),
+            Group(
+                ("reacts", "reaction_emoji", "reaction_threshold", "reaction_gap"),
+                _("An emoji in groups where a reply would be too much"),
+            ),
         ),
     ),
     Section(
@@ -185,7 +198,13 @@ LABELS = {
     "knowledge_characters": _("Length of these passages at most"),
     "knowledge_topics": _("Tell the judge what the texts are about"),
     "quote_in_groups": _("Quote what it answers in groups"),
+    "mention_asker": _("Mention whom it answers in groups"),
     "show_typing": _("Show that it is typing"),
+    "typing_speed": _("Type"),
+    "reacts": _("React with an emoji"),
+    "reaction_emoji": _("Emoji"),
+    "reaction_threshold": _("Threshold of a reaction"),
+    "reaction_gap": _("Time between two reactions"),
     "mark_read": _("Mark messages as read"),
     "relevance_provider": _("Provider that judges"),
     "relevance_model": _("Model that judges"),
@@ -262,6 +281,15 @@ HELP = {
         "Only their titles. New titles make new prompt versions of the judging step,"
         " whose scores cannot be compared with the old ones."
     ),
+    "mention_asker": _("By number, so that the phone tells them."),
+    "mark_read": _("When it begins to answer; WhatsApp takes it in direct chats only."),
+    "typing_speed": _(
+        "As long as a person would, at most 20 seconds for a message. 0: at once."
+    ),
+    "reacts": _("In live groups. What deserves a reply gets a reply."),
+    "reaction_emoji": _("One emoji."),
+    "reaction_threshold": _("From here up to the threshold of a reply it reacts."),
+    "reaction_gap": "",
     "relevance_timeout": _("With all that it tries again."),
     "response_timeout": _("With all that it tries again."),
     "temperature": _("0 to 2: the higher, the more varied."),
@@ -303,6 +331,8 @@ UNITS = {
     "context_messages": _("messages"),
     "knowledge_passages": _("passages"),
     "knowledge_characters": _("characters"),
+    "typing_speed": _("characters a second"),
+    "reaction_gap": _("minutes"),
     "relevance_timeout": _("seconds"),
     "relevance_price_in": _("per million tokens"),
     "relevance_price_out": _("per million tokens"),

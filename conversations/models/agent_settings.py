@@ -122,8 +122,20 @@ class AgentSettings(models.Model):
         help_text=_("The judging step is told the titles of the texts."),
     )
     quote_in_groups = models.BooleanField(default=True)
+    mention_asker = models.BooleanField(default=False)
     show_typing = models.BooleanField(default=True)
+    typing_speed = models.PositiveIntegerField(
+        default=0, help_text=_("Characters a second; 0: it is sent as soon as written.")
+    )
     mark_read = models.BooleanField(default=True)
+    reacts = models.BooleanField(default=False)
+    reaction_emoji = models.CharField(max_length=16, default="👍")
+    reaction_threshold = models.FloatField(
+        default=0.4, help_text=_("0 to 1: from here up to the threshold of a reply.")
+    )
+    reaction_gap = models.FloatField(
+        default=15, help_text=_("Minutes between two reactions in a group.")
+    )
 
     # The models
     relevance_provider = models.CharField(

@@ -61,6 +61,7 @@ class Message(models.Model):
         STOPPED = "stopped", _("Asked to be quiet")
         COMMAND = "command", _("Command")
         DISCARDED = "discarded", _("Draft discarded")
+        REACTED = "reacted", _("Reacted with an emoji")
         NOT_HEARD = "not_heard", _("Voice note not transcribed")
         GATE_FAILED = "gate_failed", _("Gate failed")
         RESPONSE_FAILED = "response_failed", _("Response failed")

@@ -1,4 +1,4 @@
-"""What the product asks of the bridge about messages that it sent: edit, delete."""
+"""What the product asks of the bridge about messages that are there: react, edit, delete."""
 
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,49 @@ if TYPE_CHECKING:
     from evolution.sandbox.bridge import Answer, Bridge, Request
 
 ROUTES: Routes = {}
+
+
+@route(ROUTES, "POST", "message/sendReaction")
+def send_reaction(bridge: "Bridge", request: "Request") -> "Answer":
+    instance, body = request.instance, require(request.body, key=dict, reaction=str)
+    require_link(instance, "sendMessage")
+    target = instance.messages.get(body["key"].get("id"))
+    if target is None:
+        raise Refused(400, ["Message not found"])
+    message_id, now = bodies.new_id(), bridge.clock()
+    content = {
+        "text": body["reaction"],
+        "key": body["key"],
+        "senderTimestampMs": int(now * 1000),
+    }
+    data = {
+        "key": {"remoteJid": target.chat, "fromMe": True, "id": message_id},
+        "pushName": "Você",
+        "status": "PENDING",
+        "message": {"reactionMessage": content},
+        "messageType": "reactionMessage",
+        "messageTimestamp": int(now),
+        "instanceId": instance.id,
+        "source": bodies.source(message_id),
+    }
+    bridge.record(
+        "message",
+        instance=instance.name,
+        data=data,
+        chat=target.chat,
+        sender="",
+        origin="api",
+        db_id=bodies.new_db_id(),
+    )
+    bridge.record(
+        "reaction",
+        instance=instance.name,
+        id=target.id,
+        sender="",
+        emoji=body["reaction"],
+    )
+    bridge.emit(instance, "send.message", data)
+    return 201, data
 
 
 @route(ROUTES, "POST", "chat/updateMessage")

@@ -1,6 +1,6 @@
 """A WhatsApp provider that remembers what it was told, for tests of what stands above it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.utils import timezone
@@ -24,6 +24,9 @@ looked_after: list[int | str] = []
 # Called with the text before a send; it may raise, or do what happens meanwhile.
 before_send: Callable[[str], None] | None = None
 after_send: Callable[[str], None] | None = None
+# Whom texts mentioned, and reactions: to what, whose it is, and the emoji.
+mentioned: list[str] = []
+reacted: list[tuple[str, str, str]] = []
 # What was edited, and deleted (None for a text).
 changed: list[tuple[str, str, str | None]] = []
 change_error: BridgeError | None = None
@@ -40,7 +43,19 @@ group: GroupInfo | BridgeError = GroupInfo("Weekend trip", [])
 
 def reset() -> None:
     global before_send, after_send, lookup_error, own, message_ids, group, change_error
-    logs = (sent, record, shown, lookups, looked_after, media, fetched, changed, others)
+    logs = (
+        sent,
+        record,
+        shown,
+        lookups,
+        looked_after,
+        media,
+        fetched,
+        changed,
+        others,
+        reacted,
+        mentioned,
+    )
     for log in logs:
         log.clear()
     before_send = after_send = lookup_error = change_error = None
@@ -65,15 +80,30 @@ def new_message_id(instance: str) -> str:
 
 
 def send_message(
-    instance: str, to: str, text: str, quote: Quote | None = None, message_id: str = ""
+    instance: str,
+    to: str,
+    text: str,
+    quote: Quote | None = None,
+    message_id: str = "",
+    mentions: Sequence[str] = (),
 ) -> str:
     if before_send:
         before_send(text)
     sent_id = message_id or f"OUT{len(record):03}"
     sent.append({"to": to, "text": text, "quote": quote, "id": sent_id})
+    mentioned.extend(mentions)
     record.append(SentMessage(sent_id, text, timezone.now()))
     if after_send:
         after_send(text)
+    return sent_id
+
+
+def react(instance: str, to: Quote, emoji: str) -> str:
+    if before_send:
+        before_send(emoji)
+    reacted.append((to.whatsapp_id, to.sender_jid, emoji))
+    sent_id = f"REACT{len(reacted):03}"
+    record.append(SentMessage(sent_id, emoji, timezone.now()))
     return sent_id
 
 

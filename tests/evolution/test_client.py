@@ -72,6 +72,11 @@ CALLS = [
         lambda answer: None,
     ),
     (
+        "POST /message/sendReaction/",
+        lambda name, query, body: client.react(name, body["key"], body["reaction"]),
+        lambda answer: answer,
+    ),
+    (
         "POST /chat/updateMessage/",
         lambda name, query, body: client.update_message(
             name, body["key"]["remoteJid"], body["key"]["id"], body["text"]
@@ -372,7 +377,12 @@ def test_sends_what_was_recorded_and_asks_for_no_preview(name):
 
 @responses.activate
 @pytest.mark.parametrize(
-    "name", ["baileys_send/033-update_message", "baileys_send/034-delete_message"]
+    "name",
+    [
+        "baileys_send/028-reaction",
+        "baileys_send/033-update_message",
+        "baileys_send/034-delete_message",
+    ],
 )
 def test_changes_what_was_sent_as_recorded(name):
     recording = recorded(name)

@@ -17,6 +17,7 @@ LOOK_BACK = 5 * SHOWN
 TONES = {
     Outcome.REPLIED: "ok",
     Outcome.COMMAND: "ok",
+    Outcome.REACTED: "ok",
     Outcome.PENDING: "warn",
     Outcome.REPLYING: "warn",
     Outcome.DRAFTED: "warn",

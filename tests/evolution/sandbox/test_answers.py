@@ -46,7 +46,7 @@ baileys_send/012-text_quoted_key_only baileys_send/013-text_quoted_full
 baileys_send/014-text_quoted_unknown baileys_send/015-group_text
 baileys_send/016-group_text_mentioned baileys_send/017-group_text_everyone
 baileys_send/018-group_text_quoted baileys_send/019-group_unknown
-baileys_send/035-presence baileys_send/036-presence_group baileys_send/037-presence_bad
+baileys_send/028-reaction baileys_send/035-presence baileys_send/036-presence_group baileys_send/037-presence_bad
 baileys_send/038-mark_read_pn baileys_send/039-mark_read_lid
 baileys_send/040-mark_read_group baileys_send/041-mark_read_missing
 baileys_send/046-group_info_lid baileys_send/048-group_info_unknown

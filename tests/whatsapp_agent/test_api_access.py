@@ -139,7 +139,12 @@ def test_is_for_those_who_may(caller, everything, operation):
 
 
 def test_every_operation_is_in_the_table():
-    names = {"{name}": "whatsapp-agent", "{id}": "*", "{action}": "refresh", "{number}": "1"}
+    names = {
+        "{name}": "whatsapp-agent",
+        "{id}": "*",
+        "{action}": "refresh",
+        "{number}": "1",
+    }
     found = set()
     for path, methods in api.get_openapi_schema()["paths"].items():
         for name, other in names.items():

@@ -89,6 +89,7 @@ class Workshop:
             "SANDBOX": "0",
             "LOG_LEVEL": "ERROR",
             "RUN_DIR": str(self.folder / "run"),
+            "MEDIA_ROOT": str(self.folder / "media"),
         }
 
     @property

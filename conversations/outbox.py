@@ -400,6 +400,8 @@ def _overtaken(message: Message) -> tuple[str, str] | None:
     asked = hot.messages(_ASKED, message.decision_id)
     if asked and all(question.deleted_at for question in asked):
         return Outcome.FILTERED, "Deleted before the answer"
+    if any(one.edited_at and one.edited_at > message.received_at for one in asked):
+        return Outcome.PENDING, "Edited before the answer: judged anew"
     prompt = hot.first(
         "SELECT kind FROM llm_decision WHERE id = %s", message.decision_id
     )

@@ -205,6 +205,14 @@ class WhatsAppProvider(Protocol):
     ) -> str:
         """Send a text and return its WhatsApp id, or raise BridgeError."""
 
+    def edit_message(
+        self, instance: str, chat_jid: str, whatsapp_id: str, text: str
+    ) -> None:
+        """Change a text of ours for everybody, or raise BridgeError."""
+
+    def delete_message(self, instance: str, chat_jid: str, whatsapp_id: str) -> None:
+        """Delete a message of ours for everybody, or raise BridgeError."""
+
     def find_sent(
         self, instance: str, jids: Iterable[str], since: datetime, until: datetime
     ) -> list[SentMessage]:

@@ -80,6 +80,14 @@ def send_message(
     return sent["key"]["id"]
 
 
+def edit_message(instance: str, chat_jid: str, whatsapp_id: str, text: str) -> None:
+    client.update_message(instance, chat_jid, whatsapp_id, text)
+
+
+def delete_message(instance: str, chat_jid: str, whatsapp_id: str) -> None:
+    client.delete_message(instance, chat_jid, whatsapp_id)
+
+
 def find_sent(
     instance: str, jids: Iterable[str], since: datetime, until: datetime
 ) -> list[SentMessage]:

@@ -99,6 +99,7 @@ class AgentSettingsForm(LimitedForm):
         widgets = {
             "instructions": LinesInput({"rows": 8, "dir": "auto"}),
             "group_instructions": LinesInput({"rows": 4, "dir": "auto"}),
+            "voice_apology": LinesInput({"rows": 2, "dir": "auto"}),
         }
 
     def __init__(self, data=None, files=None, *, instance, **kwargs) -> None:

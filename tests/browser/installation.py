@@ -61,6 +61,7 @@ def prepare(folder: Path, language: str = "en") -> Installation:
         "ADMIN_PASSWORD": PASSWORD,
         "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
         "RUN_DIR": str(folder),
+        "MEDIA_ROOT": str(folder / "media"),
         "SITE_URL": url,
         "SANDBOX": "1",
         "SANDBOX_PORT": str(free_port()),

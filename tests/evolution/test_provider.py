@@ -408,3 +408,42 @@ def test_says_when_there_is_no_such_group():
 
     with pytest.raises(BridgeError, match=re.compile("does not know")):
         provider.group_info("wa1", "120363999999999999@g.us")
+
+
+@responses.activate
+def test_hands_over_the_file_of_a_message():
+    replay("baileys_send/055-base64_from_media")
+
+    file = provider.fetch_media("wa1", "3EB0IMG000000000000001")
+
+    assert file.data.startswith(b"\x89PNG")
+    assert (file.mimetype, file.name) == ("image/png", "3EB0IMG000000000000001.png")
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    "name", ["056-base64_from_media_missing", "057-base64_from_text"]
+)
+def test_says_that_there_is_no_such_file(name):
+    replay(f"baileys_send/{name}")
+
+    with pytest.raises(BridgeError) as caught:
+        provider.fetch_media("wa1", "NOPE")
+
+    assert not caught.value.retryable
+
+
+@responses.activate
+@pytest.mark.parametrize("said", ["not base64!", None, 7])
+def test_takes_nothing_else_for_a_file(said):
+    responses.post(
+        "http://evolution.test:9209/chat/getBase64FromMediaMessage/wa1",
+        status=201,
+        json={"base64": said},
+    )
+
+    if said == "not base64!":
+        with pytest.raises(BridgeError):
+            provider.fetch_media("wa1", "X")
+    else:
+        assert provider.fetch_media("wa1", "X").data == b""

@@ -127,4 +127,6 @@ def _receive(connection: socket.socket) -> Received | None:
             name, _, value = line.partition(":")
             headers[name.lower()] = value.strip()
         body = stream.read(int(headers.get("content-length", 0)))
-    return Received(request_line.split()[1], headers, json.loads(body or b"null"))
+    if not headers.get("content-type", "").startswith("multipart/"):
+        body = json.loads(body or b"null")
+    return Received(request_line.split()[1], headers, body)

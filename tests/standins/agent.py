@@ -94,6 +94,7 @@ class Agent:
             "DJANGO_SETTINGS_MODULE": settings_module,
             "DATABASE_URL": database_url or f"sqlite:///{self.database}",
             "RUN_DIR": str(folder / "run"),
+            "MEDIA_ROOT": str(folder / "media"),
             "EVOLUTION_URL": bridge_url,
             "EVOLUTION_API_KEY": API_KEY,
             "EVOLUTION_INSTANCE": INSTANCE,

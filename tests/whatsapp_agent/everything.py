@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, User
+from django.core.files.base import ContentFile
 from django.db.models import Model
 from django.utils import timezone
 from django_q.models import OrmQ, Task
@@ -16,6 +17,7 @@ from conversations.models import (
     Conversation,
     KnowledgeText,
     KnowledgeUse,
+    MediaFile,
     Message,
     SettingsChange,
     ThresholdChange,
@@ -108,13 +110,14 @@ def _make_messages(conversation, contact, text: str) -> None:
     )
     make_inbound(conversation, text, sender=contact)  # pending
     make_inbound(conversation, text[:8], sender=contact, kind="reaction")
-    make_inbound(
+    carrier = make_inbound(
         conversation,
         text,
         sender=contact,
         kind="document",
         media={"file_name": text, "mimetype": text, "bytes": 12},
     )
+    _make_file(carrier, text)
     for step in ("relevance", "response"):
         decision = _make_decision(conversation, step, text)
         decision.messages.add(question)
@@ -122,6 +125,17 @@ def _make_messages(conversation, contact, text: str) -> None:
     _make_replay(decision, text)
     for status in ("sent", "draft", "failed", "unknown", "queued"):
         make_outbound(conversation, text, status=status, **sent)
+
+
+def _make_file(message: Message, text: str) -> None:
+    file = MediaFile(
+        message=message,
+        state="stored",
+        text=text,
+        bytes=len(text.encode()),
+        **fitting(MediaFile, text, "name", "mimetype", "language", "error"),
+    )
+    file.file.save("", ContentFile(text.encode()))
 
 
 def _make_decision(conversation, step: str, text: str) -> Decision:

@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import path, reverse
 
 from bench.pages.addresses import Address, addresses
-from conversations.models import KnowledgeVersion
+from conversations.models import KnowledgeVersion, MediaFile
 from llm.models import Decision
 from tests.whatsapp_agent.everything import make_everything, row_of
 from whatsapp_agent.api import api
@@ -116,6 +116,7 @@ OTHERS = {
     "conversations_conversation_older": (VIEWER, NOBODY),
     "conversations_conversation_beside": (VIEWER, NOBODY),
     "conversations_conversation_prompt": (OPERATOR, NOBODY),
+    "conversations_conversation_file": (VIEWER, NOBODY),
     "conversations_knowledgetext_preview": (NOBODY, ADMIN),
     "conversations_knowledgetext_restore": (NOBODY, ADMIN),
     "conversations_knowledgetext_try": (VIEWER, NOBODY),
@@ -215,6 +216,8 @@ def url(address: Address) -> str:
     for argument in address.arguments:
         if argument in KEYS:
             values[argument] = row_of(address.model).pk if address.model else 1
+        elif argument == "message":
+            values[argument] = row_of(MediaFile).message_id
         elif argument == "decision":
             values[argument] = row_of(Decision).pk
         elif argument == "version":

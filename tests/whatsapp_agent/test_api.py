@@ -248,6 +248,22 @@ class TestSending:
         assert send(api, "POST", path, text=text)[0] == 422
         assert not Message.objects.exists()
 
+    def test_edits_and_deletes_what_was_sent(self, api, conversation):
+        sent = make_outbound(conversation, status="sent", whatsapp_id="OUT1")
+
+        edited, _ = send(api, "PATCH", f"messages/{sent.pk}", text="At ten.")
+        refused, problem = send(api, "DELETE", f"messages/{sent.pk}")
+
+        assert (edited, refused) == (202, 409)
+        assert problem["detail"] == "It is being changed already."
+        assert sent.changes.get().text == "At ten."
+
+    def test_deletes_what_was_sent(self, api, conversation):
+        sent = make_outbound(conversation, status="sent", whatsapp_id="OUT1")
+
+        assert api("DELETE", f"messages/{sent.pk}").status_code == 202
+        assert sent.changes.get().is_deletion
+
     def test_is_limited(self, api, conversation, monkeypatch):
         monkeypatch.setattr("conversations.api.sending.most", 2)
         path = f"conversations/{conversation.pk}/messages"

@@ -33,3 +33,7 @@ class Command(BaseCommand):
         except (CopyError, OSError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(str(path))
+        if not settings.MEDIA_BUCKET and settings.MEDIA_ROOT.is_dir():
+            self.stderr.write(
+                f"What people sent is not in it: copy {settings.MEDIA_ROOT} as well."
+            )

@@ -61,13 +61,14 @@ class Hit:
 
 
 def hits(messages: Iterable[Message], query: str = "") -> list[Hit]:
+    agent = AgentSettings.current()
     return [
         Hit(
             message,
             who(
                 message.conversation,
                 message,
-                AgentSettings.of(message.conversation.instance).bot_name,
+                agent.laid_over(message.conversation.instance).bot_name,
             ),
             search.excerpt(message.text or message.gone, query),
         )

@@ -139,8 +139,13 @@ def show_chat(request: HttpRequest) -> HttpResponse:
     return response
 
 
+def _agent(screen: Screen) -> AgentSettings:
+    """The settings of the number that is written to."""
+    return AgentSettings.of(screen.instance["name"] if screen.instance else "")
+
+
 def _chat_context(request: HttpRequest, screen: Screen, chat: dict) -> dict:
-    agent = AgentSettings.of(screen.instance.name).bot_name
+    agent = _agent(screen).bot_name
     return {
         "chat": chat,
         "agent": agent,
@@ -209,7 +214,7 @@ def send(request: HttpRequest, screen: Screen) -> None:
         sender=screen.sender,
         quoted=request.POST.get("reply", ""),
         mention=bool(request.POST.get("mention")),
-        agent_names=AgentSettings.of(screen.instance.name).names[:1],
+        agent_names=[_agent(screen).bot_name],
         kind=kind,
         file=file,
     )

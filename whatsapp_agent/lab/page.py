@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import get_language, gettext as _
 
-from conversations.models import Conversation, Mode, ThresholdChange
+from conversations.models import AgentSettings, Conversation, Mode, ThresholdChange
 from conversations.thresholds import COMMON
 from llm.lab import evidence, findings, groups, plots
 from llm.lab.curves import Rule
@@ -161,7 +161,8 @@ def scored(state: State) -> Scored:
 
 def _compare(bands: dict, state: State, days: float) -> list[GroupFinding]:
     of = Conversation.objects.filter(pk__in=bands).only("instance", "threshold")
-    thresholds = {group.pk: in_force(group) for group in of}
+    agent = AgentSettings.current()
+    thresholds = {group.pk: in_force(group, agent) for group in of}
     return groups.compare(bands, thresholds, state.common, state.prices, days)
 
 

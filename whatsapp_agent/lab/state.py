@@ -37,7 +37,11 @@ class State:
 
     @property
     def threshold(self) -> float:
-        return self.common if self.group is None else in_force(self.group)
+        return (
+            self.common
+            if self.group is None
+            else in_force(self.group, AgentSettings.current())
+        )
 
     @property
     def shown(self) -> float:
@@ -82,11 +86,11 @@ def read(request: HttpRequest) -> State:
     )
 
 
-def in_force(group: Conversation) -> float:
+def in_force(group: Conversation, agent: AgentSettings) -> float:
     """Its own threshold, or that of its number's settings."""
     if group.threshold is not None:
         return group.threshold
-    return AgentSettings.of(group.instance).threshold
+    return agent.laid_over(group.instance).threshold
 
 
 def share(text: str) -> float | None:

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
-from conversations.models import Conversation
+from conversations.models import AgentSettings, Conversation
 from evolution.sandbox import people
 from evolution.sandbox.server import BridgeServer
 from tests.evolution.sandbox.town import ALICE, GROUP, Town
@@ -267,3 +267,29 @@ def test_needs_a_csrf_token(staff):
     staff.handler.enforce_csrf_checks = True
 
     assert act(staff, "send", text="hi").status_code == 403
+
+
+class TestTwoNumbers:
+    def test_can_be_chosen_between(self, staff, town):
+        town.link()
+        assert 'name="instance" id="sandbox-number"' not in show(staff).content.decode()
+        town.link("second")
+        page = show(staff, instance="second").content.decode()
+        assert '<option value="second" selected>second</option>' in page
+
+    def test_have_phones_of_their_own(self, town):
+        first, second = town.link(), town.link("second")
+        assert first.owner.phone != second.owner.phone
+
+    def test_are_written_to_each_under_its_own_agents_name(self, staff, town):
+        town.link()
+        town.link("second")
+        AgentSettings.load()
+        AgentSettings.objects.update(own_values={"second": {"bot_name": "Zoe"}})
+        assert show(staff, instance="second").context["agent"] == "Zoe"
+        assert show(staff).context["agent"] == "Assistant"
+        act(staff, "send", text="hi", instance="second")
+        world = town.bridge.world
+        told = world.instances["second"].timeline("", "").between(None, None, 0, 50)[1]
+        assert len(told) == 1
+        assert said(town) == []

@@ -27,7 +27,7 @@ def contacts(address: Address) -> list[Contact]:
     # Nothing equals NULL: an address that is not known finds nobody.
     return select(
         Contact,
-        "SELECT id, phone_jid, lid, name, access FROM conversations_contact"
+        "SELECT id, phone_jid, lid, name, access, may_command FROM conversations_contact"
         " WHERE phone_jid = %s OR lid = %s",
         address.phone_jid or None,
         address.lid or None,

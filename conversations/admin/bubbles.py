@@ -60,7 +60,13 @@ _EMOJI = regex.compile(
     r"(?:[\p{Extended_Pictographic}\p{Regional_Indicator}\p{Emoji_Modifier}"
     r"\u200d\ufe0f\u20e3\s])+"
 )
-ANSWERED = (Outcome.PENDING, Outcome.REPLYING, Outcome.REPLIED, Outcome.DRAFTED)
+ANSWERED = (
+    Outcome.PENDING,
+    Outcome.REPLYING,
+    Outcome.REPLIED,
+    Outcome.DRAFTED,
+    Outcome.COMMAND,
+)
 
 
 @dataclass(frozen=True)

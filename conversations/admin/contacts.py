@@ -1,4 +1,5 @@
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
@@ -15,6 +16,14 @@ class ContactAdmin(KeptAdmin):
     sortable_by = ()  # the key is the only index that they could use
     fields = ("name", "access", "may_command", "phone_jid", "lid")
     readonly_fields = ("phone_jid", "lid")
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Contact | None = None
+    ) -> tuple[str, ...]:
+        """A commander can switch the agent off: so only who may do that names one."""
+        if request.user.has_perm("conversations.change_agentsettings"):
+            return self.readonly_fields
+        return (*self.readonly_fields, "may_command")
 
     @admin.display(description=_("name"))
     def title(self, contact: Contact) -> str:

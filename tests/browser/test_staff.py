@@ -120,3 +120,23 @@ def test_approve_a_draft(page: Page, phone: Page):
 
     reply = phone.locator(".sandbox-message.api").filter(has_text="54")
     expect(reply).to_be_visible(timeout=SLOW)
+
+
+def test_command_from_the_phone(page: Page, phone: Page):
+    write(phone, "The agent", "Who may command here?")
+    open_conversation(page, "Ana")
+    page.locator("summary", has_text="Settings of this conversation").click()
+    page.locator("#chat-settings").get_by_role("link", name="The contact").click()
+    page.get_by_label("May command").check()
+    page.get_by_role("button", name="Save", exact=True).click()
+
+    write(phone, "The agent", "/pause")
+    answer = "Paused here until somebody resumes."
+    expect(on_phone(phone, answer)).to_be_visible(timeout=SLOW)
+    open_conversation(page, "Ana")
+    said = bubble(page, "/pause")
+    expect(said.locator("details summary")).to_contain_text("Command", timeout=SLOW)
+    expect(page.locator("#standing")).to_contain_text("Paused until somebody resumes")
+
+    write(phone, "The agent", "/resume")
+    expect(on_phone(phone, "Resumed here.")).to_be_visible(timeout=SLOW)

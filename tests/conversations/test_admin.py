@@ -35,6 +35,21 @@ class TestContacts:
         assert contact.access == "blocked"
         assert contact.phone_jid == "5511988887777@s.whatsapp.net"
 
+    @pytest.mark.parametrize(
+        ("also", "may"), [((), False), (("change_agentsettings",), True)]
+    )
+    def test_are_named_commanders_by_who_may_switch_the_agent_off(
+        self, staff, also, may
+    ):
+        contact = make_contact()
+        url = reverse("admin:conversations_contact_change", args=[contact.pk])
+
+        client = staff("view_contact", "change_contact", *also)
+        client.post(url, {"name": "Ana", "access": "", "may_command": "on"})
+
+        contact.refresh_from_db()
+        assert contact.may_command is may
+
 
 class TestMessages:
     def test_are_counted_only_so_far(self, conversation, monkeypatch):

@@ -55,15 +55,19 @@ def check(
     burst: list[Message],
     addressed: str,
     spent: Spent,
+    is_shown: bool = False,
 ) -> Verdict:
-    """`addressed` says how the burst addresses the agent, "" if it does not."""
+    """`addressed` says how the burst addresses the agent, "" if it does not.
+
+    `is_shown`: the model that judges is shown a picture of the burst.
+    """
     if silence := shut(agent, conversation, burst[-1], spent):
         return Verdict(outcome=silence[0], reason=silence[1])
     if not conversation.is_group or addressed:
         return _prompted(agent, conversation, addressed, spent)
     if silence := (
         _not_addressed(agent)
-        or _trivial(burst)
+        or (not is_shown and _trivial(burst))
         or _unprompted_budget(agent, spent)
         or model_budget(agent, spent)
     ):

@@ -160,6 +160,7 @@ class Turn:
             self.burst,
             self.context.how_addressed(self.burst),
             spent,
+            is_shown=self.context.is_shown(self.burst),
         )
         if verdict.outcome:
             return self._settle(
@@ -229,6 +230,7 @@ class Turn:
             model=ledger.model(self.agent, Decision.Step.RELEVANCE),
             group_name=self.conversation.name,
             topics=self._topics,
+            attachments=self.context.pictures(Decision.Step.RELEVANCE, self.burst),
         )
         if judgement.call.error:
             return self._gate_failed(judgement.call)
@@ -299,6 +301,7 @@ class Turn:
             temperature=self.agent.temperature,
             group_name=self.conversation.name,
             knowledge=known.knowledge,
+            attachments=self.context.pictures(Decision.Step.RESPONSE, self.burst),
         )
         if reply.call.error:
             return self._response_failed(reply.call, *decisions)

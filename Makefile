@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run setup test fuzz lint format audit bench bench-economy bench-growth bench-lab bench-pages bench-pruning bench-scale bench-upgrade torture torture-full vendor screenshots
+.PHONY: run setup test fuzz lint format audit bench bench-economy bench-growth bench-knowledge bench-lab bench-pages bench-pruning bench-scale bench-upgrade torture torture-full vendor screenshots
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
@@ -67,6 +67,9 @@ bench-pages: .venv/dev
 
 bench-growth: .venv/dev
 	$(BIN)/python -m bench.growth
+
+bench-knowledge: .venv/dev
+	$(BIN)/python -m bench.knowledge $(ARGS)
 
 bench-lab: .venv/dev
 	$(BIN)/python -m bench.lab $(ARGS)

@@ -226,6 +226,39 @@ def get_message(request: HttpRequest, id: Key) -> Message:
     return get_object_or_404(_messages(), pk=id)
 
 
+@router.patch(
+    "/messages/{id}",
+    response={202: MessageOut, **answers(404, 409, 429)},
+    throttle=[sending],
+    tags=["messages"],
+)
+def edit_message(request: HttpRequest, id: Key, reply: Reply) -> Status:
+    """Have a text that was sent from here edited for everybody, within 15 minutes."""
+    message = _to_change(request, id)
+    steering.edit(message, reply.text, request.auth.user)
+    return Status(202, message)
+
+
+@router.delete(
+    "/messages/{id}",
+    response={202: MessageOut, **answers(404, 409, 429)},
+    throttle=[sending],
+    tags=["messages"],
+)
+def delete_message(request: HttpRequest, id: Key) -> Status:
+    """Have a message that was sent from here deleted for everybody, within 60 hours."""
+    message = _to_change(request, id)
+    steering.delete(message, request.auth.user)
+    return Status(202, message)
+
+
+def _to_change(request: HttpRequest, id: int) -> Message:
+    require(request, "conversations.steer_conversation")
+    message = get_object_or_404(_messages(), pk=id)
+    _log(request, message.conversation, f"{request.method} message {id}")
+    return message
+
+
 def _conversation(id: int) -> Conversation:
     return get_object_or_404(Conversation.objects.select_related("contact"), pk=id)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from conversations import gates, hot, whatsapp
+from conversations import gates, hot, numbers, whatsapp
 from conversations.media import looking
 from conversations.models import AgentSettings, Conversation, MediaFile, Message
 from llm.attachments import Attachment
@@ -41,6 +41,12 @@ class Context:
         return set(
             whatsapp.provider().own_addresses(self.conversation.instance, group).jids
         )
+
+    def other_number(self, burst: list[Message]) -> str:
+        """The name of another instance of ours that a burst comes from, or ""."""
+        sender = burst[-1].sender
+        jids = sender.address.jids if sender else []
+        return numbers.whose(jids, apart_from=self.conversation.instance)
 
     @cached_property
     def _quoted_ours(self) -> set[str]:
@@ -90,8 +96,8 @@ class Context:
         """The pictures that a step is shown."""
         if not looking.is_wanted(self.agent, step):
             return ()
-        numbers = {one.pk: n for n, one in enumerate(self.messages, 1)}
-        return looking.pictures(self.agent, self._files, numbers, burst)
+        position = {one.pk: n for n, one in enumerate(self.messages, 1)}
+        return looking.pictures(self.agent, self._files, position, burst)
 
     def is_shown(self, burst: list[Message]) -> bool:
         """Whether the model that judges sees a picture of the burst."""
@@ -100,8 +106,8 @@ class Context:
             return False
         if not any(map(looking.is_legible, burst)):
             return False
-        numbers = set(self.numbers(burst))
-        return any(one.n in numbers for one in self.pictures(step, burst))
+        judged = set(self.numbers(burst))
+        return any(one.n in judged for one in self.pictures(step, burst))
 
     @property
     def lines(self) -> list[Line]:

@@ -10,7 +10,7 @@ from django.db import DatabaseError, close_old_connections, connections
 from django.utils import timezone
 from django_q.conf import Conf
 
-from conversations import mailbox, whatsapp
+from conversations import changes, mailbox, whatsapp
 from conversations.models import Conversation, Worker
 from llm.lab import replay
 
@@ -68,12 +68,13 @@ class Dispatcher(threading.Thread):
         self._starving = self._starving + 1 if self._is_starving() else 0
 
     def _look_after(self) -> None:
-        """Work that belongs to no conversation: the bridge's record, and replays."""
+        """Work that waits for no message: the bridge's record, replays, changes."""
         now = time.monotonic()
         before, self._neglected = self._neglected, {}
         for task in [
             *(("look_after", pk) for pk in whatsapp.provider().neglected()),
             *(("replay", pk) for pk in replay.due()),
+            *(("change_message", pk) for pk in changes.due()),
         ]:
             # It stays neglected until a thread takes it up.
             asked_at = before.get(task)

@@ -55,13 +55,13 @@ def check(
     burst: list[Message],
     addressed: str,
     spent: Spent,
+    other_number: str = "",
     is_shown: bool = False,
 ) -> Verdict:
-    """`addressed` says how the burst addresses the agent, "" if it does not.
-
-    `is_shown`: the model that judges is shown a picture of the burst.
-    """
-    if silence := shut(agent, conversation, burst[-1], spent):
+    """`addressed` says how the burst addresses the agent, `other_number` which other
+    instance of ours it comes from; "" if it does not. `is_shown`: the model that judges
+    sees a picture of it."""
+    if silence := shut(agent, conversation, burst[-1], spent, other_number):
         return Verdict(outcome=silence[0], reason=silence[1])
     if not conversation.is_group or addressed:
         return _prompted(agent, conversation, addressed, spent)
@@ -89,11 +89,16 @@ Silence = tuple[str, str] | None
 
 
 def shut(
-    agent: AgentSettings, conversation: Conversation, message: Message, spent: Spent
+    agent: AgentSettings,
+    conversation: Conversation,
+    message: Message,
+    spent: Spent,
+    other_number: str = "",
 ) -> Silence:
     """Whether nothing is answered, whatever the burst that ends with this one says."""
     return (
         stood_back(agent, conversation)
+        or _from_ourselves(other_number)
         or _not_allowed(agent, conversation, message)
         or _too_old(agent, message)
         or _looping(agent, spent)
@@ -122,6 +127,13 @@ def stood_back(agent: AgentSettings, conversation: Conversation) -> Silence:
 
 def _time(moment: datetime) -> str:
     return f"{timezone.localtime(moment):%d %b %H:%M}"
+
+
+def _from_ourselves(other_number: str) -> Silence:
+    """Two of our numbers in one chat would talk to each other for ever."""
+    if other_number:
+        return Outcome.FILTERED, f"From another of our numbers: {other_number}"
+    return None
 
 
 def _not_allowed(

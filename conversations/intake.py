@@ -104,7 +104,7 @@ def _conversation(event: IncomingMessage, sender: Contact | None) -> Conversatio
 
 
 def _start(event: IncomingMessage, jid: str, contact=None) -> Conversation:
-    agent = AgentSettings.current()
+    agent = AgentSettings.of(event.instance)
     mode = agent.new_group_mode if event.group_jid else agent.new_direct_mode
     conversation = Conversation.objects.get_or_create(
         instance=event.instance,
@@ -173,7 +173,7 @@ def _settled_at_once(event: IncomingMessage) -> tuple[str, str]:
 
 def _expected_end(event: IncomingMessage, received_at: datetime) -> datetime:
     """When the burst may be over. Only a hint: the pipeline looks again."""
-    agent = AgentSettings.current()
+    agent = AgentSettings.of(event.instance)
     may_be_addressed = event.mentions or event.quoted_id
     wait = agent.group_wait
     if not event.group_jid or may_be_addressed:
@@ -215,7 +215,8 @@ def _store_own(event: IncomingMessage, conversation: Conversation) -> Message:
 
 def take_over(conversation: Conversation, at: datetime) -> list[str]:
     """Stand back from `at` on for the set time; return the fields to save."""
-    until = at + timedelta(minutes=AgentSettings.current().takeover_minutes)
+    agent = AgentSettings.of(conversation.instance)
+    until = at + timedelta(minutes=agent.takeover_minutes)
     if until <= max(
         timezone.now(), conversation.taken_over_until or until - timedelta(1)
     ):

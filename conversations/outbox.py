@@ -372,7 +372,8 @@ def _obstacle(message: Message) -> tuple[str, str] | None:
     """Why a reply of the agent must not be sent any more, as outcome and reason."""
     if message.author != Message.Author.AGENT or message.staff_id:
         return None  # a person wrote or approved it
-    conversation, agent = message.conversation, AgentSettings.current()
+    conversation = message.conversation
+    agent = AgentSettings.of(conversation.instance)
     if silence := gates.stood_back(agent, conversation):
         return silence
     if conversation.mode != Mode.LIVE:
@@ -399,6 +400,8 @@ def _overtaken(message: Message) -> tuple[str, str] | None:
     asked = hot.messages(_ASKED, message.decision_id)
     if asked and all(question.deleted_at for question in asked):
         return Outcome.FILTERED, "Deleted before the answer"
+    if any(one.edited_at and one.edited_at > message.received_at for one in asked):
+        return Outcome.PENDING, "Edited before the answer: judged anew"
     prompt = hot.first(
         "SELECT kind FROM llm_decision WHERE id = %s", message.decision_id
     )

@@ -115,7 +115,7 @@ def _judge_next(lease: Lease) -> datetime | None:
     pending = hot.messages(_PENDING, conversation.pk, LONGEST_BURST)
     if not pending:
         return None
-    agent = AgentSettings.current()
+    agent = AgentSettings.of(conversation.instance)
     context = Context(agent, conversation, pending)
     if conversation.crashes > SUSPECT_AFTER or conversation.errors >= SUSPECT_AFTER:
         pending = pending[:1]  # something here does harm: find out which it is
@@ -133,6 +133,15 @@ def _ids(rows: Iterable[Model]) -> str:
 _SETTLE = """
     UPDATE conversations_message SET outcome = %s, reason = %s
     WHERE direction = 'in' AND outcome = '' AND id IN"""
+CHANGED = "It was edited or deleted meanwhile, and judged anew"
+
+
+class Overtaken(Exception):
+    """What was judged is not what stands there now."""
+
+    def __init__(self, decisions: tuple[Decision, ...]) -> None:
+        super().__init__(CHANGED)
+        self.decisions = decisions
 
 
 @dataclass(frozen=True)
@@ -146,6 +155,12 @@ class Turn:
     context: Context
 
     def take(self) -> datetime | None:
+        try:
+            return self._take()
+        except Overtaken as overtaken:
+            return self._anew(overtaken.decisions)
+
+    def _take(self) -> datetime | None:
         if all(message.deleted_at for message in self.burst):
             return self._settle(Outcome.FILTERED, "Deleted before the answer")
         spent = ledger.spent(self.agent, self.conversation)
@@ -160,6 +175,7 @@ class Turn:
             self.burst,
             self.context.how_addressed(self.burst),
             spent,
+            self.context.other_number(self.burst),
             is_shown=self.context.is_shown(self.burst),
         )
         if verdict.outcome:
@@ -181,7 +197,11 @@ class Turn:
 
     def _prepare(self, spent: gates.Spent) -> Prepared:
         silence = gates.shut(
-            self.agent, self.conversation, self.burst[-1], spent
+            self.agent,
+            self.conversation,
+            self.burst[-1],
+            spent,
+            self.context.other_number(self.burst),
         ) or gates.model_budget(self.agent, spent)
         return prepare(
             self.lease,
@@ -269,11 +289,10 @@ class Turn:
             .order_by("id")
             .last()
         )
-        return (
-            decision
-            if decision and decision.messages.count() == len(self.burst)
-            else None
-        )
+        if decision is None or decision.messages.count() != len(self.burst):
+            return None
+        changes = (message.edited_at or message.sent_at for message in self.burst)
+        return decision if decision.created_at > max(changes) else None
 
     def _gate_failed(self, call: Call) -> datetime | None:
         failed = self._failed(call, Decision.Step.RELEVANCE)
@@ -379,10 +398,33 @@ class Turn:
     ) -> None:
         fence(self.lease, crashes=1, errors=0)
         ids = [message.pk for message in self.burst]
-        sql = f"{_SETTLE} ({hot.places(ids)})"
-        if hot.execute(sql, outcome, reason[:300], *ids) != len(ids):
+        unchanged, times = self._unchanged
+        sql = f"{_SETTLE} ({hot.places(ids)}) {unchanged}"
+        if hot.execute(sql, outcome, reason[:300], *ids, *times) != len(ids):
+            if Message.objects.filter(pk__in=ids).pending().count() == len(ids):
+                raise Overtaken(decisions)
             raise LeaseLost  # staff settled it meanwhile
         ledger.store(self.burst, decisions)
+
+    @property
+    def _unchanged(self) -> tuple[str, list[datetime]]:
+        """The condition that the burst stands as it was read, and its values."""
+        conditions, values = "", []
+        for column in ("edited_at", "deleted_at"):
+            read = [at for one in self.burst if (at := getattr(one, column))]
+            conditions += f" AND ({column} IS NULL"
+            conditions += f" OR {column} IN ({hot.places(read)}))" if read else ")"
+            values += read
+        return conditions, values
+
+    def _anew(self, decisions: tuple[Decision, ...]) -> datetime:
+        """Keep what was spent, and look again: at once, but not for ever in a row."""
+        spent = [one for one in decisions if one.source == "model" and one.pk is None]
+        for one in spent:
+            one.outcome, one.p, one.error = Decision.Outcome.FAILED, None, CHANGED
+        times = self.burst[-1].decisions.filter(error=CHANGED).count()
+        until = timezone.now() + timedelta(seconds=min(60, 2.0**times - 1))
+        return self._wait(until, *spent)
 
     def _put_in_outbox(
         self,

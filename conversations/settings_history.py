@@ -37,11 +37,11 @@ def save(
 ) -> SettingsChange:
     """Save the fields that `before` names, which the caller has locked and set."""
     row.save(update_fields=list(before))
-    transaction.on_commit(_forget_copy)
+    transaction.on_commit(forget_copy)
     return SettingsChange.objects.create(
         staff=staff,
-        before=_plain(before),
-        after=_plain(values(row, before)),
+        before=plain(before),
+        after=plain(values(row, before)),
         undoes=undoes,
     )
 
@@ -51,22 +51,24 @@ def read(name: str, plain: Any) -> Any:
     return AgentSettings._meta.get_field(name).to_python(plain)
 
 
-def since(seen: int) -> dict[str, list[SettingsChange]]:
+def since(seen: int, instance: str = "") -> dict[str, list[SettingsChange]]:
     """The changes of each field after the one that was seen last."""
     changes: dict[str, list[SettingsChange]] = {}
-    later = SettingsChange.objects.filter(pk__gt=seen).select_related("staff")
+    later = SettingsChange.objects.filter(
+        pk__gt=seen, instance=instance
+    ).select_related("staff")
     for change in later.order_by("pk"):
         for name in change.after:
             changes.setdefault(name, []).append(change)
     return changes
 
 
-def _plain(values: Values) -> Values:
+def plain(values: Values) -> Values:
     return {
         name: str(value) if isinstance(value, Decimal) else value
         for name, value in values.items()
     }
 
 
-def _forget_copy() -> None:
+def forget_copy() -> None:
     AgentSettings._copy = None

@@ -6,7 +6,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils import timezone
 
-from conversations import cases, intake, mailbox, outbox
+from conversations import cases, changes, intake, mailbox, outbox
 from conversations.media.fetching import carries_file, forgive
 from conversations.models import FOREVER, Conversation, Message
 from conversations.splitting import split
@@ -147,6 +147,29 @@ def fetch_again(message: Message) -> None:
         return judge_again(message)
     forgive(message)
     mailbox.enqueue("conversations.tasks.fetch_file", message.pk)
+
+
+def edit(message: Message, text: str, staff: AbstractBaseUser) -> None:
+    """Have what was sent say something else, for everybody."""
+    parts = split(text)
+    if len(parts) != 1:
+        raise NotPossible(
+            "It is too long for one message." if parts else "There is no text."
+        )
+    _change(message, staff, parts[0])
+
+
+def delete(message: Message, staff: AbstractBaseUser) -> None:
+    """Have what was sent deleted, for everybody."""
+    _change(message, staff)
+
+
+def _change(message: Message, staff: AbstractBaseUser, text: str = "") -> None:
+    if why := changes.obstacle(message, is_deletion=not text):
+        raise NotPossible(why)
+    if message.changes.filter(state="waiting").exists():
+        raise NotPossible("It is being changed already.")
+    changes.ask(message, staff, text)
 
 
 def _lock(conversation: Conversation) -> Conversation:

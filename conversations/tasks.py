@@ -10,7 +10,7 @@ from functools import cache
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
 
-from conversations import contacts, pipeline, whatsapp
+from conversations import changes, contacts, pipeline, whatsapp
 from conversations.media import preparing
 from conversations.models import AgentSettings, Conversation, Message
 from llm.lab import replay as replays
@@ -67,7 +67,12 @@ def fetch_file(message_id: int) -> None:
 
 def _fetch_file(message_id: int) -> None:
     message = Message.objects.select_related("conversation").get(pk=message_id)
-    preparing.fetch_one(AgentSettings.current(), message)
+    preparing.fetch_one(AgentSettings.of(message.conversation.instance), message)
+
+
+def change_message(pk: int) -> None:
+    """Edit or delete what was sent; done twice, it is as if done once."""
+    _pool().submit(changes.work, pk)
 
 
 def look_after(pk: int) -> None:

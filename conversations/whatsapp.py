@@ -188,6 +188,10 @@ class WhatsAppProvider(Protocol):
     def own_addresses(self, instance: str, group_jid: str = "") -> Address:
         """The linked phone's own addresses; may ask the bridge to find its LID."""
 
+    def numbers(self) -> dict[str, Address]:
+        """The linked phones by the names of their instances, with what is known of each.
+        Asks only our own database."""
+
     def new_message_id(self, instance: str) -> str:
         """An id to send with, which makes a resend harmless; "" where unsupported."""
 
@@ -200,6 +204,14 @@ class WhatsAppProvider(Protocol):
         message_id: str = "",
     ) -> str:
         """Send a text and return its WhatsApp id, or raise BridgeError."""
+
+    def edit_message(
+        self, instance: str, chat_jid: str, whatsapp_id: str, text: str
+    ) -> None:
+        """Change a text of ours for everybody, or raise BridgeError."""
+
+    def delete_message(self, instance: str, chat_jid: str, whatsapp_id: str) -> None:
+        """Delete a message of ours for everybody, or raise BridgeError."""
 
     def find_sent(
         self, instance: str, jids: Iterable[str], since: datetime, until: datetime

@@ -216,7 +216,7 @@ class _Search:
     def _count(self, stored: list[Message]) -> None:
         if not stored:
             return
-        oldest = timedelta(minutes=AgentSettings.current().oldest_answered)
+        oldest = timedelta(minutes=AgentSettings.of(self.name).oldest_answered)
         too_old = [
             one
             for one in stored

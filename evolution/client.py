@@ -62,6 +62,20 @@ def send_text(
     return sent
 
 
+def update_message(instance: str, jid: str, whatsapp_id: str, text: str) -> None:
+    """Edit a text that was sent from here."""
+    key = {"id": whatsapp_id, "remoteJid": jid, "fromMe": True}
+    body = {"number": jid, "key": key, "text": text}
+    _call("POST", f"/chat/updateMessage/{_name(instance)}", body=body)
+
+
+def delete_message(instance: str, jid: str, whatsapp_id: str) -> None:
+    """Delete for everybody what was sent from here."""
+    body = {"id": whatsapp_id, "remoteJid": jid, "fromMe": True}
+    path = f"/chat/deleteMessageForEveryone/{_name(instance)}"
+    _call("DELETE", path, body=body)
+
+
 def send_presence(
     instance: str, number: str, seconds: float, presence: str = "composing"
 ) -> None:

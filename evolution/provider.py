@@ -59,6 +59,11 @@ def own_addresses(instance: str, group_jid: str = "") -> Address:
     return Address(row.phone_jid, row.lid)
 
 
+def numbers() -> dict[str, Address]:
+    linked = Instance.objects.exclude(state=Instance.State.REMOVED).order_by("name")
+    return {row.name: Address(row.phone_jid, row.lid) for row in linked}
+
+
 def new_message_id(instance: str) -> str:
     try:
         return client.new_message_id(instance)
@@ -73,6 +78,14 @@ def send_message(
     quoted = _quoted(quote) if quote else None
     sent = client.send_text(instance, to, text, quoted=quoted, message_id=message_id)
     return sent["key"]["id"]
+
+
+def edit_message(instance: str, chat_jid: str, whatsapp_id: str, text: str) -> None:
+    client.update_message(instance, chat_jid, whatsapp_id, text)
+
+
+def delete_message(instance: str, chat_jid: str, whatsapp_id: str) -> None:
+    client.delete_message(instance, chat_jid, whatsapp_id)
 
 
 def find_sent(

@@ -6,6 +6,7 @@ from django.apps import apps
 from django.db import connection
 from hypothesis import settings
 
+from conversations import numbers
 from conversations.models import AgentSettings
 
 # The same examples each time, but for `make fuzz`; no time limit on a busy machine.
@@ -40,6 +41,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list) -> None:
 def fresh_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test changes the settings and expects them in force at once."""
     monkeypatch.setattr(AgentSettings, "FRESH_SECONDS", -1)
+    monkeypatch.setattr(numbers, "_copy", None)
 
 
 @pytest.fixture

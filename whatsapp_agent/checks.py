@@ -1,4 +1,6 @@
+import sqlite3
 import stat
+from contextlib import closing
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
@@ -22,3 +24,22 @@ def check_secret_files(app_configs, **kwargs) -> list[CheckMessage]:
         for path in files
         if path.exists() and path.stat().st_mode & stat.S_IROTH
     ]
+
+
+@register
+def check_full_text_search(app_configs, **kwargs) -> list[CheckMessage]:
+    """Messages and texts are searched by SQLite's own index, which is built in or not."""
+    if not settings.IS_SQLITE:
+        return []
+    try:
+        with closing(sqlite3.connect(":memory:")) as probe:
+            probe.execute("CREATE VIRTUAL TABLE words USING fts5(text)")
+    except sqlite3.OperationalError as error:
+        return [
+            Error(
+                f"This SQLite has no full-text search ({error}).",
+                hint="Use a Python whose SQLite has FTS5, or PostgreSQL (DATABASE_URL).",
+                id="whatsapp_agent.E002",
+            )
+        ]
+    return []

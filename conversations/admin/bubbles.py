@@ -18,9 +18,16 @@ from conversations.admin.history import (
     late_reactions,
     referred_to,
 )
+from conversations.changes import obstacle
 from conversations.media.fetching import carries_file
 from conversations.media.sniffing import FILMS, PICTURES, SOUNDS
-from conversations.models import AgentSettings, Conversation, MediaFile, Message
+from conversations.models import (
+    AgentSettings,
+    Conversation,
+    MediaFile,
+    Message,
+    MessageChange,
+)
 from conversations.whatsapp import Kind
 
 Status = Message.Status
@@ -152,8 +159,8 @@ class Entry:
     @property
     def file_trouble(self) -> str:
         """Why the file is not here, or is here and was not understood."""
-        if self.file is None:
-            return ""
+        if self.file is None or self.message.outcome == Outcome.NOT_HEARD:
+            return ""  # the outcome says it
         if self.file.is_stored:
             return self.file.error
         state = self.file.get_state_display()
@@ -163,7 +170,8 @@ class Entry:
     def can_be_fetched_again(self) -> bool:
         if self.file is None:
             return not self.message.deleted_at
-        return self.file.state != MediaFile.State.GONE and bool(self.file_trouble)
+        has_trouble = bool(self.file.error) or not self.file.is_stored
+        return has_trouble and self.file.state != MediaFile.State.GONE
 
     @property
     def can_be_judged_again(self) -> bool:
@@ -178,9 +186,23 @@ class Entry:
     def can_be_dropped(self) -> bool:
         return self.message.status in (Status.QUEUED, Status.UNKNOWN)
 
+    @cached_property
+    def change(self) -> MessageChange | None:
+        """The last that staff asked for."""
+        return next(reversed(self.message.changes.all()), None)
+
+    @property
+    def can_be_changed(self) -> bool:
+        is_waiting = self.change is not None and self.change.is_waiting
+        return not is_waiting and not obstacle(self.message, is_deletion=True)
+
+    @property
+    def edit_obstacle(self) -> str:
+        return obstacle(self.message, is_deletion=False)
+
 
 def entries(conversation: Conversation, window: Window) -> list[Entry]:
-    agent = AgentSettings.current().bot_name
+    agent = AgentSettings.of(conversation.instance).bot_name
     shown = {m.whatsapp_id for m in window.messages if m.whatsapp_id}
     late = late_reactions(conversation, window)
     reactions = _reactions([*window.messages, *late], agent)

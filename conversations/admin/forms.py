@@ -67,7 +67,7 @@ class ConversationForm(LimitedForm):
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         if "threshold" in self.fields:
-            in_force = f"{AgentSettings.current().threshold:g}"
+            in_force = f"{AgentSettings.of(self.instance.instance).threshold:g}"
             self.fields["threshold"].widget.attrs["placeholder"] = in_force
 
 
@@ -77,6 +77,15 @@ class LinesInput(AdminTextareaWidget):
     def value_from_datadict(self, data, files, name: str) -> str | None:
         text = super().value_from_datadict(data, files, name)
         return text and text.replace("\r\n", "\n")
+
+
+def refuse_long_waits(form: forms.Form, cleaned: dict) -> None:
+    longest = cleaned.get("longest_wait")
+    for name in ("direct_wait", "group_wait"):
+        wait = cleaned.get(name)
+        if None not in (wait, longest) and wait > longest:
+            limit = number_format(longest)
+            form.add_error(name, _("Not longer than %s seconds.") % limit)
 
 
 class AgentSettingsForm(LimitedForm):
@@ -93,6 +102,7 @@ class AgentSettingsForm(LimitedForm):
         widgets = {
             "instructions": LinesInput({"rows": 8, "dir": "auto"}),
             "group_instructions": LinesInput({"rows": 4, "dir": "auto"}),
+            "voice_apology": LinesInput({"rows": 2, "dir": "auto"}),
         }
 
     def __init__(self, data=None, files=None, *, instance, **kwargs) -> None:
@@ -115,12 +125,7 @@ class AgentSettingsForm(LimitedForm):
 
     def clean(self) -> dict:
         cleaned = super().clean()
-        longest = cleaned.get("longest_wait")
-        for name in ("direct_wait", "group_wait"):
-            wait = cleaned.get(name)
-            if None not in (wait, longest) and wait > longest:
-                limit = number_format(longest)
-                self.add_error(name, _("Not longer than %s seconds.") % limit)
+        refuse_long_waits(self, cleaned)
         for name in self.theirs.keys() & set(self.changed_data):
             if cleaned.get(name) != self.current[name]:
                 self.add_error(name, self._disagreement(name))
@@ -147,11 +152,18 @@ class AgentSettingsForm(LimitedForm):
         }
 
 
-def _later(data: Mapping | None) -> dict[str, list[SettingsChange]]:
+def last_seen(data: Mapping | None) -> int | None:
+    """The last change that the sender's page knew of, None where it does not say."""
     seen = (data or {}).get("seen", "")
-    if not seen.isdecimal() or len(seen) > LONGEST_KEY:
+    is_key = seen.isdecimal() and len(seen) <= LONGEST_KEY
+    return int(seen) if is_key else None
+
+
+def _later(data: Mapping | None) -> dict[str, list[SettingsChange]]:
+    seen = last_seen(data)
+    if seen is None:
         return {}
-    later = history.since(int(seen))
+    later = history.since(seen)
     return {name: later[name] for name in later.keys() & set(settings_fields.NAMES)}
 
 

@@ -13,7 +13,7 @@ from django.db.models.functions import Left
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
-from conversations.models import Conversation, KnowledgeUse, Message
+from conversations.models import Conversation, KnowledgeUse, Message, MessageChange
 from llm.models import Decision
 
 PAGE = 30
@@ -184,6 +184,7 @@ def _whole(messages: QuerySet[Message]) -> QuerySet[Message]:
     referred = referred_to(Message.objects)
     return messages.select_related("sender", "staff", "file").prefetch_related(
         Prefetch("decisions", Decision.objects.order_by("pk").defer("input", "output")),
+        Prefetch("changes", MessageChange.objects.order_by("pk")),
         Prefetch("decisions__knowledge", KnowledgeUse.objects.order_by("pk")),
         Prefetch("decisions__replies", referred.order_by("part", "pk")),
         Prefetch("decisions__messages", referred.order_by("sent_at", "pk")),

@@ -61,11 +61,14 @@ class Hit:
 
 
 def hits(messages: Iterable[Message], query: str = "") -> list[Hit]:
-    agent = AgentSettings.current().bot_name
     return [
         Hit(
             message,
-            who(message.conversation, message, agent),
+            who(
+                message.conversation,
+                message,
+                AgentSettings.of(message.conversation.instance).bot_name,
+            ),
             search.excerpt(message.text or message.gone, query),
         )
         for message in messages

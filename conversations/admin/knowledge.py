@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
+from django.db.models import Field
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -52,6 +53,12 @@ class KnowledgeTextAdmin(admin.ModelAdmin):
         ]
         return [*own, *super().get_urls()]
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict | None = None
+    ) -> HttpResponse:
+        context = {"title": _("Knowledge")} | (extra_context or {})
+        return super().changelist_view(request, context)
+
     @admin.display(description=gettext_lazy("title"), ordering="title_key")
     def name(self, text: KnowledgeText) -> str:
         return format_html("<bdi>{}</bdi>", text.title)
@@ -62,6 +69,12 @@ class KnowledgeTextAdmin(admin.ModelAdmin):
 
     # Its page
 
+    def formfield_for_dbfield(
+        self, db_field: Field, request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Without buttons to add or change a conversation from here."""
+        return db_field.formfield(**kwargs)
+
     def get_changeform_initial_data(self, request: HttpRequest) -> dict:
         return {"conversation": request.GET.get("conversation", "")}
 
@@ -71,15 +84,16 @@ class KnowledgeTextAdmin(admin.ModelAdmin):
         form = context["adminform"].form
         text = context["original"]
         last = texts.current(text) if text else None
-        body = form["body"].value() if "body" in form.fields else last.body
+        may_write = text is None or self.has_change_permission(request, text)
         context |= {
+            "title": text.title if text else _("New text"),
             "subtitle": None,
             "form": form,
             "last": last,
             "where": where(text) if text else "",
             "instances": instances(),
-            "preview": preview(body or ""),
-            "may_write": "body" in form.fields,
+            "preview": preview(form["body"].value() or ""),
+            "may_write": may_write,
         }
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -164,7 +178,9 @@ class KnowledgeTextAdmin(admin.ModelAdmin):
     def try_view(self, request: HttpRequest) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        form = TryForm(request.GET if "question" in request.GET else None)
+        form = TryForm(
+            request.GET if "question" in request.GET else None, label_suffix=""
+        )
         context = {"title": _("Try a question"), "form": form, "instances": instances()}
         if form.is_valid():
             context |= _tried(**form.cleaned_data)
@@ -204,11 +220,11 @@ def preview(body: str) -> dict:
 
 
 def _tried(question: str, before: str, instance: str, conversation: Any) -> dict:
-    agent = AgentSettings.current()
     place = search.Place(
         conversation.instance if conversation else instance,
         conversation.pk if conversation else 0,
     )
+    agent = AgentSettings.of(place.instance)
     found = search.find(question, [before] if before else [], place)
     given = search.within(found, agent.knowledge_passages, agent.knowledge_characters)
     others = [one for one in found if one not in given]

@@ -64,7 +64,7 @@ class KnowledgeForm(forms.ModelForm):
         }
 
     def __init__(self, *args, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, label_suffix="", **kwargs)
         if "use" in self.fields:
             self.fields["use"].choices = KnowledgeText.Use.choices
         self.last = texts.current(self.instance)

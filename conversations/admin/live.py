@@ -6,7 +6,7 @@ from django.db.models import OuterRef, Subquery
 
 from conversations.admin.history import MOST_LIVE, live
 from conversations.admin.standing import standing
-from conversations.models import Conversation
+from conversations.models import Conversation, MessageChange
 from llm.models import Decision
 
 # All that changes in a message after it was stored.
@@ -35,11 +35,15 @@ def stamp(conversation: Conversation, cursor: str) -> str:
     these columns of a page costs a hundredth of drawing it.
     """
     judged = Decision.messages.through.objects.filter(message=OuterRef("pk"))
+    changes = MessageChange.objects.filter(message=OuterRef("pk"))
     rows = (
         live(conversation, cursor)
-        .annotate(decided=Subquery(judged.order_by("-decision").values("decision")[:1]))
+        .annotate(
+            decided=Subquery(judged.order_by("-decision").values("decision")[:1]),
+            change=Subquery(changes.order_by("-pk").values("state")[:1]),
+        )
         .order_by("-sent_at", "-pk")
-        .values_list(*CHANGING, "decided")[: MOST_LIVE + 1]
+        .values_list(*CHANGING, "decided", "change")[: MOST_LIVE + 1]
     )
     shown = repr((standing(conversation), list(rows)))
     return hashlib.sha256(shown.encode()).hexdigest()[:16]

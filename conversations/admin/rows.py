@@ -86,9 +86,14 @@ def rows(conversations: Iterable[Conversation]) -> list[Row]:
     facts = {fact["pk"]: fact for fact in _facts(keys)}
     last = _last([fact["last"] for fact in facts.values()])
     waiting = _waiting(keys)
-    agent = AgentSettings.current().bot_name
     return [
-        _row(one, facts[one.pk], last.get(one.pk), waiting, agent)
+        _row(
+            one,
+            facts[one.pk],
+            last.get(one.pk),
+            waiting,
+            AgentSettings.of(one.instance).bot_name,
+        )
         for one in shown
         if one.pk in facts
     ]

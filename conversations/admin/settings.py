@@ -8,10 +8,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from conversations import settings_history as history
-from conversations.admin import settings_fields, settings_page
+from conversations.admin import instance_page, settings_fields, settings_page
 from conversations.admin.forms import AgentSettingsForm
 from conversations.models import AgentSettings
-from llm import providers, transcription
 
 
 @admin.register(AgentSettings)
@@ -30,6 +29,8 @@ class AgentSettingsAdmin(admin.ModelAdmin):
         )
 
     def changeform_view(self, request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        if name := request.GET.get("instance"):
+            return instance_page.respond(self, request, name)
         if request.method != "POST":
             return super().changeform_view(request, *args, **kwargs)
         with transaction.atomic():
@@ -48,6 +49,8 @@ class AgentSettingsAdmin(admin.ModelAdmin):
     ) -> HttpResponse:
         form, row = context["adminform"].form, context["original"]
         context |= settings_page.context(request, context["adminform"], row)
+        context["tabs"] = instance_page.tabs(row)
+        context["page_url"] = request.path
         context["seen"] = form.seen if form.is_bound else request.last_change
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -56,17 +59,10 @@ class AgentSettingsAdmin(admin.ModelAdmin):
     ) -> None:
         if form.changed:
             history.save(obj, form.changed, request.user)
-        asked = sorted({obj.relevance_provider, obj.response_provider})
-        lacking = [providers.missing(provider) for provider in asked]
-        if obj.transcribe != AgentSettings.Transcribe.NEVER:
-            lacking.append(transcription.missing(obj.transcription_provider))
-        for missing in dict.fromkeys(lacking):
-            if missing:
-                self.message_user(
-                    request,
-                    _("It cannot be asked yet: %s") % missing,
-                    messages.WARNING,
-                )
+        for missing in instance_page.lacking(obj):
+            self.message_user(
+                request, _("It cannot be asked yet: %s") % missing, messages.WARNING
+            )
 
     def response_change(self, request: HttpRequest, obj: AgentSettings) -> HttpResponse:
         self.message_user(request, _("The settings are saved."), messages.SUCCESS)

@@ -329,6 +329,10 @@ UNITS = {
 }
 
 
+# What an instance may have its own value of; new settings are among them by themselves.
+OVERRIDABLE = tuple(filter(AgentSettings.may_be_own, NAMES))
+
+
 def label(name: str) -> str:
     return str(LABELS.get(name, name.replace("_", " ").capitalize()))
 
@@ -341,6 +345,8 @@ def told(name: str, value: Any) -> str:
     """A value of a setting in words."""
     choices = dict(_choices(name))
     match value:
+        case dict():
+            return gettext("the common value")
         case None | "":
             return gettext("for ever") if name in KEPT else gettext("nothing")
         case bool():

@@ -10,13 +10,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _, gettext_lazy
 
-from conversations import settings_history as history
+from conversations import instance_settings, settings_history as history
 from conversations.admin import settings_fields
 from conversations.admin.forms import AgentSettingsForm
+from conversations.instance_settings import COMMON
 from conversations.models import AgentSettings, SettingsChange
 from llm.admin_records import RecordAdmin, SinceFilter
 
@@ -68,8 +70,11 @@ class Change:
         return settings_fields.labels(self.change.after)
 
 
-def latest() -> list[Change]:
+def latest(instance: str = "") -> list[Change]:
+    """Of an instance, or of all."""
     changes = SettingsChange.objects.select_related("staff", "undoes")
+    if instance:
+        changes = changes.filter(instance=instance)
     return [Change(change) for change in changes.order_by("-pk")[:SHOWN]]
 
 
@@ -78,6 +83,8 @@ def undo(change: SettingsChange, staff: object) -> AgentSettings:
     """Set the fields back to what they were, unless they were changed since."""
     row = history.lock()
     _refuse_what_is_gone(change)
+    if change.instance:
+        return _undo_of_instance(change, row, staff)
     _refuse_what_changed_since(change, row)
     before = history.values(row, change.before)
     for name, plain in change.before.items():
@@ -87,18 +94,38 @@ def undo(change: SettingsChange, staff: object) -> AgentSettings:
     return row
 
 
+def _undo_of_instance(
+    change: SettingsChange, row: AgentSettings, staff: object
+) -> AgentSettings:
+    mine = instance_settings.own(row, change.instance)
+    _refuse({name: mine.get(name, COMMON) for name in change.after}, change)
+    wanted = {**mine, **change.before}
+    laid = {
+        name: getattr(row, name) if wanted.get(name, COMMON) == COMMON else wanted[name]
+        for name in settings_fields.OVERRIDABLE
+    }
+    _refuse_the_invalid(laid, change)
+    instance_settings.save(row, change.instance, change.before, staff, undoes=change)
+    return row
+
+
 def _refuse_what_is_gone(change: SettingsChange) -> None:
-    if gone := change.before.keys() - set(settings_fields.NAMES):
+    known = settings_fields.OVERRIDABLE if change.instance else settings_fields.NAMES
+    if gone := change.before.keys() - set(known):
         raise NotUndone(
             _("There is no such setting any more: %s.") % settings_fields.labels(gone)
         )
 
 
 def _refuse_what_changed_since(change: SettingsChange, row: AgentSettings) -> None:
-    later = history.since(change.pk)
+    _refuse(history.values(row, change.after), change)
+
+
+def _refuse(now: history.Values, change: SettingsChange) -> None:
+    later = history.since(change.pk, change.instance)
     reasons = []
     for name, plain in change.after.items():
-        if history.read(name, plain) != getattr(row, name):
+        if not instance_settings.is_same(name, plain, now[name]):
             who = later[name][-1].staff if name in later else None
             reasons.append(
                 _("“%(setting)s” was changed since by %(who)s.")
@@ -113,8 +140,12 @@ def _refuse_what_changed_since(change: SettingsChange, row: AgentSettings) -> No
 
 def _refuse_what_cannot_be(row: AgentSettings, change: SettingsChange) -> None:
     """The rest of the settings may have moved on, and so may the rules."""
-    data = history.values(row, settings_fields.NAMES)
-    form = AgentSettingsForm(data, instance=AgentSettings.load())
+    _refuse_the_invalid(history.values(row, settings_fields.NAMES), change)
+
+
+def _refuse_the_invalid(data: history.Values, change: SettingsChange) -> None:
+    common = history.values(AgentSettings.load(), settings_fields.NAMES)
+    form = AgentSettingsForm(common | data, instance=AgentSettings.load())
     if not form.is_valid():
         reasons = (
             f"{settings_fields.label(name)}: {error}"
@@ -126,10 +157,10 @@ def _refuse_what_cannot_be(row: AgentSettings, change: SettingsChange) -> None:
 
 @admin.register(SettingsChange)
 class SettingsChangeAdmin(RecordAdmin):
-    list_display = ("changed_at", "staff", "what", "undoes")
+    list_display = ("changed_at", "staff", "where", "what", "undoes")
     list_filter = (type("ChangedSinceFilter", (SinceFilter,), {"field": "changed_at"}),)
     list_select_related = ("staff", "undoes")
-    fields = ("changed_at", "staff", "what", "values", "undoes")
+    fields = ("changed_at", "staff", "where", "what", "values", "undoes")
 
     def get_urls(self) -> list[URLPattern]:
         undo = path(
@@ -155,7 +186,14 @@ class SettingsChangeAdmin(RecordAdmin):
                 request, _("Undone: %s.") % settings_fields.labels(change.after)
             )
         url = reverse("admin:conversations_agentsettings_change", args=[1])
-        return HttpResponseRedirect(f"{url}#history")
+        query = (
+            f"?{urlencode({'instance': change.instance})}" if change.instance else ""
+        )
+        return HttpResponseRedirect(f"{url}{query}#history")
+
+    @admin.display(description=gettext_lazy("of"))
+    def where(self, change: SettingsChange) -> str:
+        return change.instance or _("All instances")
 
     @admin.display(description=gettext_lazy("settings"))
     def what(self, change: SettingsChange) -> str:

@@ -6,11 +6,13 @@ from datetime import datetime
 
 from django.contrib.admin.helpers import AdminForm
 from django.db.models import Model
+from django.forms import BoundField
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
@@ -36,6 +38,10 @@ KINDS = {
 }
 
 
+# A longer value is shortened where it is only mentioned.
+SHORT = 80
+
+
 @dataclass(frozen=True)
 class Row:
     """A setting: its control, or only its value for those who may but look."""
@@ -48,6 +54,10 @@ class Row:
     errors: SafeString | str = ""
     is_switch: bool = False
     is_readonly: bool = False
+    # On the page of an instance: the box that makes it its own, and the common value.
+    own_box: BoundField | None = None
+    is_own: bool = False
+    common: str = ""
 
     @property
     def id(self) -> str:
@@ -104,7 +114,7 @@ def context(request: HttpRequest, adminform: AdminForm, row: AgentSettings) -> d
         "title": _("Settings"),
         "subtitle": None,
         "switch": rows[settings_fields.SWITCH],
-        "sections": [_section(section, rows) for section in settings_fields.SECTIONS],
+        "sections": [section_of(section, rows) for section in settings_fields.SECTIONS],
         "changes": settings_history.latest() if sees_changes else None,
         "stored": list(_stored(request)),
         "pruned": list(_pruned()),
@@ -114,10 +124,12 @@ def context(request: HttpRequest, adminform: AdminForm, row: AgentSettings) -> d
     }
 
 
-def _section(section: settings_fields.Section, rows: dict[str, Row]) -> Section:
+def section_of(section: settings_fields.Section, rows: dict[str, Row]) -> Section:
+    """With those of its rows that there are."""
     groups = [
-        Rows(group.title, [rows[name] for name in group.fields])
+        Rows(group.title, [rows[name] for name in group.fields if name in rows])
         for group in section.groups
+        if rows.keys() & set(group.fields)
     ]
     return Section(section.slug, section.title, section.description, groups)
 
@@ -152,6 +164,10 @@ def _editable(field) -> Row:
         field.errors(),
         is_switch=field.is_checkbox,
     )
+
+
+def short(told: str) -> str:
+    return Truncator(" ".join(told.split())).chars(SHORT)
 
 
 def _preview(threshold: float) -> dict:

@@ -18,7 +18,7 @@ class Standing:
 
 
 def standing(conversation: Conversation) -> Standing:
-    agent = AgentSettings.current()
+    agent = AgentSettings.of(conversation.instance)
     name = {"name": agent.bot_name}
     if not agent.is_on:
         return Standing(_("%(name)s is switched off") % name, "bad")

@@ -73,6 +73,12 @@ def _steer_message(
         case "drop":
             steering.drop(message, staff)
             return _("Dropped: it will not be sent.")
+        case "edit":
+            steering.edit(message, text, staff)
+            return _("It is being edited, for everybody.")
+        case "delete":
+            steering.delete(message, staff)
+            return _("It is being deleted, for everybody.")
         case "judge_again":
             steering.judge_again(message)
             return _("It will be judged again.")

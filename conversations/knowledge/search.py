@@ -6,27 +6,30 @@ in half of all passages no weight at all, PostgreSQL's knows nothing of rarity. 
 must hold a fair share of what the words of the question tell, or it is not given.
 
 Strangers wrote the question. Only letters and digits of it reach the index, each word
-quoted, and no more of them than `MOST_WORDS`.
+quoted, and no more of them than `MOST_FORMS`.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import log
+from typing import Any
 
 from django.db import connection
 
-from conversations.knowledge.words import STEM, stem, words
+from conversations.knowledge.words import stem, whole_words
 from conversations.search import IDEOGRAPH
 
-MOST_WORDS = 16
-CANDIDATES = 60
+MOST_WORDS = 60
+MOST_FORMS = 12
+CANDIDATES = 30
 # The share of the question's weight that a passage must hold. See docs/knowledge.md.
-FLOOR = 0.2
+FLOOR = 0.35
 # A question with fewer words is read in the light of what was said before.
 SHORT = 4
 FEW = 50
-BEFORE_WEIGHT, STEM_WEIGHT = 0.4, 0.5
+FULL = 5  # letters of a word that tells all that its rarity says
+BEFORE_WEIGHT, STEM_WEIGHT = 0.4, 0.6
 # BM25's own: how soon more of the same tells nothing more, and how much length counts.
 _SOON, _LENGTH, _USUAL = 1.2, 0.5, 130
 
@@ -37,29 +40,36 @@ IN_FORCE = f"""{_HERE.format("t")} AND NOT EXISTS (
     SELECT 1 FROM conversations_knowledgetext n
     WHERE n.title_key = t.title_key AND n.reach > t.reach AND {_HERE.format("n")}
 )"""
-_COLUMNS = """p.id, p.number, p.heading, p.text, p.words, v.id, v.number, t.title"""
-_JOINED = f"""
-    JOIN conversations_knowledgeversion v ON v.id = p.version_id
+_WORDS = "conversations_knowledge_words"
+_VERSIONS = f"""
+    SELECT v.id FROM conversations_knowledgeversion v
     JOIN conversations_knowledgetext t ON t.id = v.text_id
     WHERE t.use = 'searched' AND {IN_FORCE}"""
 _SQLITE = f"""
-    SELECT {_COLUMNS} FROM conversations_knowledge_words w
-    JOIN conversations_knowledgepassage p ON p.id = w.rowid {_JOINED}
-    AND conversations_knowledge_words MATCH %(words)s
-    ORDER BY bm25(conversations_knowledge_words), p.id LIMIT {CANDIDATES}"""
-_TSVECTOR = "array_to_tsvector(string_to_array(p.words, ' '))"
+    SELECT p.id, bm25({_WORDS}) AS rank
+    FROM {_WORDS} CROSS JOIN conversations_knowledgepassage p ON p.id = {_WORDS}.rowid
+    WHERE {_WORDS} MATCH %(words)s AND p.version_id IN ({_VERSIONS})"""
+# Materialized, or a planner without statistics goes through all passages of each text.
 _POSTGRESQL = f"""
-    SELECT {_COLUMNS} FROM conversations_knowledgepassage p {_JOINED}
-    AND p.is_current AND {_TSVECTOR} @@ %(words)s::tsquery
-    ORDER BY ts_rank({_TSVECTOR}, %(words)s::tsquery) DESC, p.id LIMIT {CANDIDATES}"""
+    WITH hits AS MATERIALIZED (
+        SELECT p.id, p.version_id, -ts_rank(p.lexemes, %(words)s::tsquery) AS rank
+        FROM conversations_knowledgepassage p
+        WHERE p.is_current AND p.lexemes @@ %(words)s::tsquery
+    )
+    SELECT p.id, p.rank FROM hits p WHERE p.version_id IN ({_VERSIONS})"""
+_BEST = """
+    SELECT p.id, p.number, p.heading, p.text, v.id, v.number, v.title, p.words
+    FROM ({} ORDER BY rank, p.id LIMIT {}) best
+    JOIN conversations_knowledgepassage p ON p.id = best.id
+    JOIN conversations_knowledgeversion v ON v.id = p.version_id"""
 _COUNT = "SELECT count(*) FROM conversations_knowledgepassage WHERE is_current"
 _SQLITE_HOLDING = (
     "SELECT term, doc FROM conversations_knowledge_vocabulary WHERE term IN ({})"
 )
-_POSTGRESQL_HOLDING = f"""
+_POSTGRESQL_HOLDING = """
     SELECT word, (
         SELECT count(*) FROM conversations_knowledgepassage p
-        WHERE p.is_current AND {_TSVECTOR} @@ ('''' || word || '''')::tsquery
+        WHERE p.is_current AND p.lexemes @@ ('''' || word || '''')::tsquery
     ) FROM unnest(%s::text[]) AS word"""
 
 
@@ -69,12 +79,11 @@ class Found:
     number: int
     heading: str
     text: str
-    words: str
     version_id: int
     version: int
     title: str
-    score: float = 0
-    share: float = 0  # of the question's weight
+    score: float
+    share: float  # of the question's weight
 
     @property
     def percent(self) -> int:
@@ -93,25 +102,51 @@ class Place:
         return {"instance": self.instance, "conversation": self.conversation}
 
 
+@dataclass(frozen=True)
+class Term:
+    """A word of the question, which a passage may hold in another form."""
+
+    forms: tuple[tuple[str, float], ...]  # those that are held, and what each tells
+    most: float  # what it tells to find the word itself
+
+    def in_(self, counts: Mapping[str, int]) -> tuple[float, int]:
+        """What it tells that a passage holds it so, and how often it does."""
+        for form, value in self.forms:
+            if count := counts.get(form):
+                return value, count
+        return 0, 0
+
+
 def find(question: str, before: Iterable[str], place: Place) -> list[Found]:
     """The passages that fit, the best first. `before`: what was said last."""
     weights = _weights(question, before)
     if not weights:
         return []
     with connection.cursor() as cursor:
-        holding, total = _holding(cursor, list(weights))
-        telling = {
-            word: weight * rarity(holding.get(word, 0), total) * _substance(word)
-            for word, weight in weights.items()
-        }
-        rare = sorted(holding.keys() & weights, key=lambda word: -telling[word])
-        asked = rare[:MOST_WORDS]
-        if not asked:
+        held = _holding(cursor, {form for word in weights for form in _forms(word)})
+        if not held:
             return []
-        rows = _candidates(cursor, asked, place)
-    found = [_ranked(Found(*row), telling) for row in rows]
-    near = [one for one in found if one.share >= FLOOR]
+        cursor.execute(_COUNT)
+        (total,) = cursor.fetchone()
+        asked = [_term(word, weight, held, total) for word, weight in weights.items()]
+        asked.sort(key=lambda term: -term.most)
+        known = [form for term in asked for form, _value in term.forms]
+        # Where there are many, what half of them hold finds no few of them.
+        rare = [form for form in known if held[form] <= max(FEW, total / 10)]
+        rows = _candidates(cursor, (rare or known)[:MOST_FORMS], place)
+    most = sum(term.most for term in asked)
+    near = [one for row in rows if (one := _ranked(row, asked, most)).share >= FLOOR]
     return sorted(near, key=lambda one: (-one.score, one.passage_id))
+
+
+def within(found: Iterable[Found], most: int, characters: int) -> list[Found]:
+    """The best of them that there is room for."""
+    kept: list[Found] = []
+    for one in found:
+        if len(kept) < most and len(one.text) <= characters:
+            kept.append(one)
+            characters -= len(one.text)
+    return kept
 
 
 def rarity(count: int, total: int) -> float:
@@ -127,66 +162,61 @@ def _substance(word: str) -> float:
     """The words that say nothing are short, in any language that has an alphabet."""
     if word.isdecimal() or IDEOGRAPH.search(word):
         return 1
-    return min(1, len(word) / STEM) ** 2
-
-
-def within(found: Iterable[Found], most: int, characters: int) -> list[Found]:
-    """The best of them that there is room for."""
-    kept: list[Found] = []
-    for one in found:
-        if len(kept) < most and len(one.text) <= characters:
-            kept.append(one)
-            characters -= len(one.text)
-    return kept
+    return min(1, len(word) / FULL) ** 2
 
 
 def _weights(question: str, before: Iterable[str]) -> dict[str, float]:
-    asked = words(question)
-    weights = dict.fromkeys(asked, 1.0)
-    if sum(not _is_stem(asked, n) for n in range(len(asked))) <= SHORT:
-        for text in before:
-            for word in words(text):
-                weights.setdefault(word, BEFORE_WEIGHT)
-    stems = {stem(word) for word in weights}
-    return {
-        word: weight * (STEM_WEIGHT if word in stems else 1)
-        for word, weight in weights.items()
-    }
+    asked = whole_words(question)
+    weights = dict.fromkeys(asked[:MOST_WORDS], 1.0)
+    if len(asked) <= SHORT:
+        said = [word for text in before for word in whole_words(text)]
+        weights = dict.fromkeys(said[-MOST_WORDS:], BEFORE_WEIGHT) | weights
+    return weights
 
 
-def _is_stem(asked: list[str], n: int) -> bool:
-    return n > 0 and stem(asked[n - 1]) == asked[n]
+def _forms(word: str) -> list[str]:
+    return [form for form in (word, stem(word)) if form]
 
 
-def _candidates(cursor, asked: list[str], place: Place) -> list[tuple]:
+def _term(word: str, weight: float, held: Mapping[str, int], total: int) -> Term:
+    weight *= _substance(word)
+    shares = zip(_forms(word), (1, STEM_WEIGHT), strict=False)
+    return Term(
+        forms=tuple(
+            (form, weight * share * rarity(held[form], total))
+            for form, share in shares
+            if form in held
+        ),
+        most=weight * rarity(held.get(word, 0), total),
+    )
+
+
+def _candidates(cursor: Any, forms: list[str], place: Place) -> list[tuple]:
     is_sqlite = connection.vendor == "sqlite"
     quote, either = ('"', " OR ") if is_sqlite else ("'", " | ")
-    query = either.join(f"{quote}{word}{quote}" for word in asked)
-    sql = _SQLITE if is_sqlite else _POSTGRESQL
+    query = either.join(f"{quote}{form}{quote}" for form in forms)
+    sql = _BEST.format(_SQLITE if is_sqlite else _POSTGRESQL, CANDIDATES)
     cursor.execute(sql, place.values | {"words": query})
     return cursor.fetchall()
 
 
-def _holding(cursor, asked: list[str]) -> tuple[dict[str, int], int]:
-    """How many passages hold each word that any of them holds, and how many there are."""
-    asked = asked[:400]
+def _holding(cursor: Any, forms: set[str]) -> dict[str, int]:
+    """How many passages hold each of those that any of them holds."""
+    asked = sorted(forms)
     if connection.vendor == "sqlite":
         cursor.execute(_SQLITE_HOLDING.format(", ".join(["%s"] * len(asked))), asked)
     else:
         cursor.execute(_POSTGRESQL_HOLDING, [asked])
-    holding = {word: count for word, count in cursor.fetchall() if count}
-    cursor.execute(_COUNT)
-    return holding, cursor.fetchone()[0]
+    return {form: count for form, count in cursor.fetchall() if count}
 
 
-def _ranked(found: Found, telling: dict[str, float]) -> Found:
-    counts = Counter(found.words.split())
+def _ranked(row: tuple, asked: list[Term], most: float) -> Found:
+    *told, words = row
+    counts = Counter(words.split())
     long = 1 - _LENGTH + _LENGTH * counts.total() / _USUAL
-    held = telling.keys() & counts
-    score = sum(
-        telling[word] * counts[word] * (_SOON + 1) / (counts[word] + _SOON * long)
-        for word in held
-    )
-    share = sum(telling[word] for word in held) / sum(telling.values())
-    values = {**found.__dict__, "score": score, "share": share}
-    return Found(**values)
+    score = held = 0.0
+    for term in asked:
+        value, often = term.in_(counts)
+        score += value * often * (_SOON + 1) / (often + _SOON * long)
+        held += value
+    return Found(*told, score, held / most)

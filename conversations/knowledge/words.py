@@ -9,13 +9,17 @@ from collections.abc import Iterator
 
 from conversations.search import IDEOGRAPH, TOKEN, fold
 
-STEM = 5
+STEM = 4
 # A longer one is no word: an address, a key, or a stranger's joke.
 LONGEST = 40
 
 
 def words(text: str) -> list[str]:
-    """Nothing but letters and digits is in any of them."""
+    """With their first letters. Nothing but letters and digits is in any of them."""
+    return [form for word in whole_words(text) for form in (word, stem(word)) if form]
+
+
+def whole_words(text: str) -> list[str]:
     return [word for token in TOKEN.findall(text) for word in _of(fold(token))]
 
 
@@ -28,7 +32,4 @@ def _of(token: str) -> Iterator[str]:
     if IDEOGRAPH.search(token):
         yield from (token[at : at + 2] for at in range(max(1, len(token) - 1)))
     elif token:
-        word = token[:LONGEST]
-        yield word
-        if start := stem(word):
-            yield start
+        yield token[:LONGEST]

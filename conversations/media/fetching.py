@@ -120,7 +120,8 @@ def again(file: MediaFile, reason: str, asked_for: float | None = None) -> float
 def _store(file: MediaFile, content: MediaContent) -> None:
     """The file first, then the row that names it: what has no row is swept away."""
     file.mimetype = sniff(content.data, content.mimetype)
-    file.name = file.name or clean_name(content.name)
+    if file.message.kind == Kind.DOCUMENT:  # of others the bridge makes one up
+        file.name = file.name or clean_name(content.name)
     file.bytes = len(content.data)
     file.sha256 = hashlib.sha256(content.data).hexdigest()
     file.seconds = seconds(content.data) or file.seconds

@@ -16,6 +16,7 @@ from conversations.models.knowledge import (
 )
 from conversations.models.media import MediaFile
 from conversations.models.message import Message, MessageQuerySet
+from conversations.models.message_change import MessageChange
 from conversations.models.pruning import Pruning
 from conversations.models.settings_change import SettingsChange
 from conversations.models.threshold_change import ThresholdChange
@@ -33,6 +34,7 @@ __all__ = [
     "KnowledgeUse",
     "KnowledgeVersion",
     "Message",
+    "MessageChange",
     "MessageQuerySet",
     "Mode",
     "Pruning",

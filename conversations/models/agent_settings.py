@@ -1,4 +1,5 @@
 import time
+from copy import copy
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -219,6 +220,10 @@ class AgentSettings(models.Model):
     keep_webhooks = models.PositiveIntegerField(null=True, blank=True, default=90)
     keep_tasks = models.PositiveIntegerField(null=True, blank=True, default=30)
 
+    # What instances have in place of the common values: by their names, then by field,
+    # as in the history of changes. In this row, so that it costs no query of its own.
+    own_values = models.JSONField(default=dict, editable=False)
+
     class Meta:
         verbose_name = verbose_name_plural = _("settings")
 
@@ -236,6 +241,33 @@ class AgentSettings(models.Model):
         if copied is None or time.monotonic() - copied[0] > cls.FRESH_SECONDS:
             copied = cls._copy = time.monotonic(), cls.load()
         return copied[1]
+
+    @classmethod
+    def of(cls, instance: str) -> "AgentSettings":
+        """The settings in force in an instance, for reading; as old as `current`."""
+        return cls.current().laid_over(instance)
+
+    def laid_over(self, instance: str) -> "AgentSettings":
+        """The common values with those of the instance over them. Never to be saved."""
+        own = self.own_values.get(instance)
+        if not own:
+            return self
+        laid = copy(self)
+        for name in filter(self.may_be_own, own):
+            setattr(laid, name, self._meta.get_field(name).to_python(own[name]))
+        # Switching off the whole is to stop all of them at once.
+        laid.is_on = self.is_on and laid.is_on
+        return laid
+
+    @classmethod
+    def may_be_own(cls, name: str) -> bool:
+        """Whether an instance may have its own value: of everything but what is said of
+        the whole installation, its limits of a day and how long it keeps what it stores."""
+        field = next((one for one in cls._meta.fields if one.name == name), None)
+        is_common = name.startswith(("daily_", "keep_"))
+        return (
+            bool(field and field.editable and not field.primary_key) and not is_common
+        )
 
     @classmethod
     def load(cls) -> "AgentSettings":

@@ -13,6 +13,8 @@ class SettingsChange(models.Model):
         related_name="+",
     )
     changed_at = models.DateTimeField(auto_now_add=True)
+    # "" of the common settings
+    instance = models.CharField(max_length=100, blank=True)
     # Field names and their values as JSON; both have the same names.
     before = models.JSONField()
     after = models.JSONField()

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from evolution.sandbox import (
     bodies,
+    changes,
     demo,
     instances,
     linking,
@@ -31,7 +32,12 @@ logger = logging.getLogger(__name__)
 
 Answer = tuple[int, Any]
 Deliver = Callable[[str, dict[str, str], bytes], None]
-ROUTES = {**instances.ROUTES, **messages.ROUTES, **phone_routes.ROUTES}
+ROUTES = {
+    **instances.ROUTES,
+    **messages.ROUTES,
+    **changes.ROUTES,
+    **phone_routes.ROUTES,
+}
 
 
 @dataclass

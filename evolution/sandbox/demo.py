@@ -34,6 +34,22 @@ FACTS = (
     "head torch. "
     "The cabin has six beds, a kitchen and a fireplace."
 )
+# A text for all conversations, of which a reply is given what fits the question.
+CABIN = """\
+# Arrival
+
+The key is in the box beside the door; its code comes by text message on the day.
+You can move in from 3 pm and stay until 11 am on the last day.
+
+# Breakfast
+
+Breakfast is served in the valley, at the inn by the bridge, from 8 to 10, on Sundays
+until 11. It costs 9 euros, children pay half.
+
+# Dogs
+
+Dogs are welcome on the ground floor. Please bring a blanket for them.
+"""
 
 
 def populate(bridge: "Bridge") -> None:

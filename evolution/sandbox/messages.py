@@ -26,7 +26,13 @@ TWO_DAYS = 172_800  # what Evolution subtracts for the disappearing mode
 def require(body: Any, where: str = "instance", **types: type) -> dict:
     """Check a body as Evolution's JSON schema does, and say it as it does."""
     body = fields_of(body)
-    names = {str: "string", list: "array", bool: "boolean", int: "number"}
+    names = {
+        str: "string",
+        list: "array",
+        bool: "boolean",
+        int: "number",
+        dict: "object",
+    }
     wrong = []
     for key, kind in types.items():
         if key not in body:

@@ -140,7 +140,7 @@ def show_chat(request: HttpRequest) -> HttpResponse:
 
 
 def _chat_context(request: HttpRequest, screen: Screen, chat: dict) -> dict:
-    agent = AgentSettings.load().bot_name
+    agent = AgentSettings.of(screen.instance.name).bot_name
     return {
         "chat": chat,
         "agent": agent,
@@ -209,7 +209,7 @@ def send(request: HttpRequest, screen: Screen) -> None:
         sender=screen.sender,
         quoted=request.POST.get("reply", ""),
         mention=bool(request.POST.get("mention")),
-        agent_names=[AgentSettings.load().bot_name],
+        agent_names=AgentSettings.of(screen.instance.name).names[:1],
         kind=kind,
         file=file,
     )

@@ -23,6 +23,7 @@ PAGES = {
     "link": "/admin/evolution/instance/",
     "settings": "/admin/conversations/agentsettings/",
     "decisions": "/admin/llm/decision/",
+    "knowledge": "/admin/conversations/knowledgetext/",
     "sandbox": "/admin/sandbox/",
     "more": "/admin/more/",
 }

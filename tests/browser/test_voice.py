@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.test_every_page import axe_faults, too_wide
 from tests.browser.test_staff import SLOW, bubble, open_conversation, phone, write
 
 __all__ = ["phone"]
@@ -51,3 +52,12 @@ def test_see_a_picture_and_download_a_page(page: Page, phone: Page):
     with page.expect_download() as download:
         link.click()
     assert download.value.suggested_filename == "page.html"
+
+
+def test_what_people_sent_passes_axe(page: Page, phone: Page):
+    write(phone, "The agent", "Once more")
+    phone.get_by_role("button", name="Picture").click()
+    open_conversation(page, "Ana")
+    expect(page.locator(".file img").last).to_be_visible(timeout=SLOW)
+
+    assert axe_faults(page) + too_wide(page) == []

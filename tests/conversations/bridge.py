@@ -24,8 +24,13 @@ looked_after: list[int | str] = []
 # Called with the text before a send; it may raise, or do what happens meanwhile.
 before_send: Callable[[str], None] | None = None
 after_send: Callable[[str], None] | None = None
+# What was edited, and deleted (None for a text).
+changed: list[tuple[str, str, str | None]] = []
+change_error: BridgeError | None = None
 lookup_error: BridgeError | None = None
 own: Address = OWN
+# Of other instances.
+others: dict[str, Address] = {}
 message_ids = False
 # The files of messages by WhatsApp id, and what was asked for.
 media: dict[str, MediaContent | BridgeError] = {}
@@ -34,10 +39,11 @@ group: GroupInfo | BridgeError = GroupInfo("Weekend trip", [])
 
 
 def reset() -> None:
-    global before_send, after_send, lookup_error, own, message_ids, group
-    for log in (sent, record, shown, lookups, looked_after, media, fetched):
+    global before_send, after_send, lookup_error, own, message_ids, group, change_error
+    logs = (sent, record, shown, lookups, looked_after, media, fetched, changed, others)
+    for log in logs:
         log.clear()
-    before_send = after_send = lookup_error = None
+    before_send = after_send = lookup_error = change_error = None
     own, message_ids = OWN, False
     group = GroupInfo("Weekend trip", [])
 
@@ -48,6 +54,10 @@ def is_configured() -> bool:
 
 def own_addresses(instance: str, group_jid: str = "") -> Address:
     return own
+
+
+def numbers() -> dict[str, Address]:
+    return {"whatsapp-agent": own, **others}
 
 
 def new_message_id(instance: str) -> str:
@@ -65,6 +75,18 @@ def send_message(
     if after_send:
         after_send(text)
     return sent_id
+
+
+def edit_message(instance: str, chat_jid: str, whatsapp_id: str, text: str) -> None:
+    if change_error:
+        raise change_error
+    changed.append((chat_jid, whatsapp_id, text))
+
+
+def delete_message(instance: str, chat_jid: str, whatsapp_id: str) -> None:
+    if change_error:
+        raise change_error
+    changed.append((chat_jid, whatsapp_id, None))
 
 
 def find_sent(instance: str, jids: list[str], since: datetime, until: datetime):

@@ -139,6 +139,45 @@ class TestButtons:
         message.refresh_from_db()
         assert message.status == "dropped"
 
+    def test_edit_what_was_sent(self, press, conversation, admin_user):
+        message = make_outbound(conversation, status="sent", whatsapp_id="OUT1")
+
+        response = press("edit", message, text="At ten.")
+
+        change = message.changes.get()
+        assert (change.text, change.staff) == ("At ten.", admin_user)
+        assert "Being edited for everybody" in response.text
+
+    def test_delete_what_was_sent(self, press, conversation):
+        message = make_outbound(conversation, status="sent", whatsapp_id="OUT1")
+
+        response = press("delete", message)
+
+        assert message.changes.get().is_deletion
+        assert "Being deleted for everybody" in response.text
+
+    def test_a_change_that_failed_says_why_and_can_be_tried_again(
+        self, admin_client, conversation
+    ):
+        message = make_outbound(conversation, status="sent", whatsapp_id="OUT1")
+        message.changes.create(state="failed", error="The bridge is down.")
+
+        shown = bubble(admin_client.get(url(conversation)).text, message)
+
+        assert "Not edited: The bridge is down." in shown
+        assert 'value="delete"' in shown
+
+    def test_what_is_too_old_to_edit_says_so(self, admin_client, conversation):
+        hour_ago = timezone.now() - timedelta(hours=1)
+        message = make_outbound(
+            conversation, status="sent", whatsapp_id="OUT1", sent_at=hour_ago
+        )
+
+        shown = bubble(admin_client.get(url(conversation)).text, message)
+
+        assert "after 15 minutes" in shown
+        assert 'value="edit"' not in shown
+
     def test_judge_again(self, press, conversation):
         message = make_inbound(conversation, outcome="gate_failed")
 

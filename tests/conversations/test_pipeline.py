@@ -1,5 +1,6 @@
 from datetime import timedelta
 from decimal import Decimal
+from unittest.mock import Mock
 
 import pytest
 from django.utils import timezone
@@ -7,7 +8,7 @@ from django.utils import timezone
 from conversations import intake, pipeline
 from conversations.mailbox import GUILTY_AFTER
 from conversations.models import AgentSettings, Conversation, Message
-from conversations.whatsapp import MessageDeleted
+from conversations.whatsapp import BridgeError, MessageDeleted, MessageEdited
 from llm.models import Decision
 from tests.factories import (
     BEN,
@@ -387,6 +388,89 @@ class TestMeanwhile:
         work(conversation)
 
         assert (model.write.called, outcomes()) == (False, ["filtered"])
+
+    @pytest.fixture
+    def while_writing(self, model):
+        """Have something happen while the model writes its first answer."""
+
+        def happen(event):
+            events = [event]
+
+            def write(*args, **kwargs):
+                while events:
+                    intake.receive([events.pop()])
+                return model._write(*args, **kwargs)
+
+            model.write.side_effect = write
+
+        return happen
+
+    def test_an_edit_while_the_model_writes_is_answered_instead(
+        self, bridge, model, work, while_writing
+    ):
+        conversation = receive(incoming(whatsapp_id="IN1", text="On Monday?"))
+        while_writing(MessageEdited(INSTANCE, "IN1", "On Tuesday?"))
+
+        work(conversation)
+        work(conversation)
+
+        assert outcomes() == ["replied"]
+        assert len(bridge.sent) == 1
+        seen = [call.args[0][-1].text for call in model.write.call_args_list]
+        assert seen == ["On Monday?", "On Tuesday?"]
+
+    def test_what_an_overtaken_answer_cost_is_kept(
+        self, bridge, model, work, while_writing
+    ):
+        conversation = receive(incoming(whatsapp_id="IN1"))
+        while_writing(MessageEdited(INSTANCE, "IN1", "On Tuesday?"))
+
+        work(conversation)
+
+        kept = Decision.objects.filter(step="response").order_by("pk").first()
+        assert (kept.outcome, kept.error) == ("failed", pipeline.CHANGED)
+
+    def test_a_deletion_while_the_model_writes_cancels_the_answer(
+        self, bridge, model, work, while_writing
+    ):
+        conversation = receive(incoming(whatsapp_id="IN1"))
+        while_writing(MessageDeleted(INSTANCE, "IN1"))
+
+        work(conversation)
+        work(conversation)
+
+        assert (bridge.sent, outcomes()) == ([], ["filtered"])
+
+    def test_a_judgement_of_what_was_edited_since_is_not_used_again(
+        self, bridge, model, work
+    ):
+        group = receive(in_group(whatsapp_id="IN1"))
+        model.write_error = {"error": "busy", "retryable": True}
+        work(group)
+        intake.receive([MessageEdited(INSTANCE, "IN1", "Is it shut?")])
+        model.write_error = {}
+
+        work(group)
+
+        assert model.judge.call_count == 2
+
+    def test_an_edit_before_the_reply_left_is_answered_instead(
+        self, bridge, model, work
+    ):
+        conversation = receive(incoming(whatsapp_id="IN1"))
+        bridge.before_send = Mock(
+            side_effect=BridgeError("down", kind="down", retryable=True)
+        )
+        work(conversation)
+        intake.receive([MessageEdited(INSTANCE, "IN1", "On Tuesday?")])
+        bridge.before_send = None
+        Message.objects.update(attempted_at=timezone.now() - timedelta(minutes=1))
+
+        work(conversation)
+
+        assert outcomes() == ["replied"]
+        assert len(bridge.sent) == 1
+        assert model.write.call_count == 2
 
 
 class TestLimits:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from conversations import steering
@@ -128,6 +129,17 @@ def test_fetches_and_transcribes_once_however_often_it_is_judged(
     assert message.outcome == Outcome.REPLIED
     assert bridge.fetched == [message.whatsapp_id]
     assert message.decisions.filter(step=Decision.Step.TRANSCRIPTION).count() == 1
+
+
+def test_finds_a_transcript_by_its_words(talk, say, work, admin_client):
+    say(talk)
+    work(talk)
+
+    page = admin_client.get(
+        reverse("admin:conversations_conversation_changelist"), {"q": "shop tomorrow"}
+    )
+
+    assert "does the" in page.content.decode()
 
 
 def test_leaves_the_transcript_that_the_bridge_made(talk, bridge, work):

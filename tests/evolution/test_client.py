@@ -72,6 +72,20 @@ CALLS = [
         lambda answer: None,
     ),
     (
+        "POST /chat/updateMessage/",
+        lambda name, query, body: client.update_message(
+            name, body["key"]["remoteJid"], body["key"]["id"], body["text"]
+        ),
+        lambda answer: None,
+    ),
+    (
+        "DELETE /chat/deleteMessageForEveryone/",
+        lambda name, query, body: client.delete_message(
+            name, body["remoteJid"], body["id"]
+        ),
+        lambda answer: None,
+    ),
+    (
         "POST /chat/findMessages/",
         lambda name, query, body: client.find_messages(name, body.get("where", {})),
         lambda answer: answer["messages"],
@@ -354,6 +368,23 @@ def test_sends_what_was_recorded_and_asks_for_no_preview(name):
         "linkPreview": False
     }
     assert sent.headers["apikey"] == "global-key"
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    "name", ["baileys_send/033-update_message", "baileys_send/034-delete_message"]
+)
+def test_changes_what_was_sent_as_recorded(name):
+    recording = recorded(name)
+    replay(recording)
+    call, _ = calls(recording)
+
+    call()
+
+    asked = recording["request"]["body"]
+    # Evolution takes the address in place of the number.
+    number = {"number": "5511988887777@s.whatsapp.net"} if "number" in asked else {}
+    assert json.loads(responses.calls[0].request.body) == asked | number
 
 
 @responses.activate

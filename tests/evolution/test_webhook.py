@@ -244,6 +244,17 @@ def test_stores_a_message_once_however_often_it_comes(deliver):
     assert Message.objects.count() == 1
 
 
+def test_stores_nothing_of_a_file_that_comes_inside(deliver):
+    body = recorded.load("webhooks/base64/set_false_not_reconnected/01-messages.upsert")
+    assert body["data"]["message"]["base64"]
+
+    deliver(body)
+
+    message = Message.objects.get()
+    assert message.kind == "voice"
+    assert "base64" not in json.dumps(message.media)
+
+
 def test_takes_every_recorded_webhook(deliver):
     answers = {path: deliver(recorded.load(path)).content for path in recorded.paths()}
 

@@ -2,6 +2,7 @@ import socket
 
 import pytest
 
+from llm.knowledge import Knowledge, Passage, Text
 from llm.relevance import judge
 from llm.response import write
 from tests.llm.chats import chat, make_line, make_model, ours
@@ -255,3 +256,35 @@ def test_needs_no_network(monkeypatch):
 
     assert score("Ana: does anybody know when it starts?").p
     assert reply("Ana: hello")
+
+
+def known(question, *passages, texts=()):
+    knowledge = Knowledge(
+        texts=tuple(Text("Rules", text) for text in texts),
+        passages=tuple(Passage("House", "", text) for text in passages),
+        is_searched=True,
+    )
+    lines = chat(question)
+    return write(
+        lines,
+        [1],
+        names=["Robin"],
+        instructions=CLUB,
+        is_group=True,
+        model=make_model(),
+        max_tokens=300,
+        temperature=0.5,
+        knowledge=knowledge,
+    ).text
+
+
+def test_answers_from_a_passage_that_was_found():
+    assert "nine euros" in known("Ana: what is breakfast?", "Breakfast: nine euros.")
+
+
+def test_answers_from_a_text_that_is_given_always():
+    assert "nine euros" in known("Ana: breakfast?", texts=["Breakfast: nine euros."])
+
+
+def test_reads_a_passage_out_where_no_sentence_fits_by_its_words():
+    assert "From 8 to 10" in known("Ana: when do you serve it?", "From 8 to 10.")

@@ -248,6 +248,22 @@ class TestSending:
         assert send(api, "POST", path, text=text)[0] == 422
         assert not Message.objects.exists()
 
+    def test_edits_and_deletes_what_was_sent(self, api, conversation):
+        sent = make_outbound(conversation, status="sent", whatsapp_id="OUT1")
+
+        edited, _ = send(api, "PATCH", f"messages/{sent.pk}", text="At ten.")
+        refused, problem = send(api, "DELETE", f"messages/{sent.pk}")
+
+        assert (edited, refused) == (202, 409)
+        assert problem["detail"] == "It is being changed already."
+        assert sent.changes.get().text == "At ten."
+
+    def test_deletes_what_was_sent(self, api, conversation):
+        sent = make_outbound(conversation, status="sent", whatsapp_id="OUT1")
+
+        assert api("DELETE", f"messages/{sent.pk}").status_code == 202
+        assert sent.changes.get().is_deletion
+
     def test_is_limited(self, api, conversation, monkeypatch):
         monkeypatch.setattr("conversations.api.sending.most", 2)
         path = f"conversations/{conversation.pk}/messages"
@@ -295,6 +311,41 @@ class TestSettings:
         assert status == 422
         assert next(iter(change)) in found["errors"][0]["where"]
         assert not SettingsChange.objects.exists()
+
+    def test_an_instance_has_its_own(self, api):
+        Instance.objects.create(name="second")
+        path = "settings/instances/second"
+        status, found = send(api, "PATCH", path, threshold=0.8, bot_name="Bo")
+
+        assert (status, found["own"]) == (200, ["bot_name", "threshold"])
+        assert found["in_force"]["threshold"] == 0.8
+        assert get(api, "settings")["threshold"] == 0.6
+        change = SettingsChange.objects.get()
+        assert (change.staff.username, change.instance) == ("sam", "second")
+
+        found = send(api, "PATCH", path, threshold=None)[1]
+        assert (found["own"], found["in_force"]["threshold"]) == (["bot_name"], 0.6)
+        assert get(api, path) == found
+
+    def test_an_instance_keeps_the_common_value_it_names(self, api):
+        Instance.objects.create(name="second")
+        found = send(api, "PATCH", "settings/instances/second", threshold=0.6)[1]
+        assert found["own"] == ["threshold"]
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"threshold": 1.5}, {"group_wait": 99}, {"keep_texts": 3}, {"is_on": "?"}],
+    )
+    def test_wrong_values_of_an_instance_are_named(self, api, change):
+        Instance.objects.create(name="second")
+        status, found = send(api, "PATCH", "settings/instances/second", **change)
+        assert status == 422
+        assert next(iter(change)) in found["errors"][0]["where"]
+        assert not SettingsChange.objects.exists()
+
+    def test_there_are_none_of_an_instance_that_is_not_there(self, api):
+        assert api("GET", "settings/instances/nobody").status_code == 404
+        assert send(api, "PATCH", "settings/instances/nobody", threshold=0.8)[0] == 404
 
     def test_off_is_off(self, api):
         send(api, "PATCH", "settings", is_on=False)

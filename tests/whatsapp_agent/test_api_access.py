@@ -8,6 +8,7 @@ from django.core.cache import cache
 from conversations.models import Conversation, KnowledgeText, Message
 from evolution.models import Instance
 from llm.models import Decision, Label
+from tests.factories import make_outbound
 from tests.whatsapp_agent import callers
 from tests.whatsapp_agent.callers import ROLES, Api, make_staff
 from tests.whatsapp_agent.everything import make_everything
@@ -28,6 +29,8 @@ OPERATIONS = {
     "POST conversations/{conversation}/messages": (OPERATOR, {"text": "By hand"}),
     "GET messages": (VIEWER, None),
     "GET messages/{message}": (VIEWER, None),
+    "PATCH messages/{sent}": (OPERATOR, {"text": "Edited"}),
+    "DELETE messages/{sent}": (OPERATOR, None),
     "GET decisions": (VIEWER, None),
     "GET decisions/{decision}": (VIEWER, None),
     "GET decisions/export": (VIEWER, None),
@@ -36,6 +39,8 @@ OPERATIONS = {
     "DELETE labels/{label}": (OPERATOR, None),
     "GET settings": (VIEWER, None),
     "PATCH settings": (ADMIN, {"threshold": 0.7}),
+    "GET settings/instances/whatsapp-agent": (VIEWER, None),
+    "PATCH settings/instances/whatsapp-agent": (ADMIN, {"threshold": 0.7}),
     "GET knowledge": (VIEWER, None),
     "POST knowledge": (ADMIN, {"title": "Pool", "body": "It is warm."}),
     "GET knowledge/search?question=warm": (VIEWER, None),
@@ -75,7 +80,11 @@ def everything(roles) -> dict[str, int]:
     Instance.objects.filter(pk=row.pk).update(
         state="connecting", qr_code="2@abc", pairing_code="", state_at=None
     )
+    sent = make_outbound(
+        Conversation.objects.earliest("pk"), status="sent", whatsapp_id="SENT"
+    )
     return {
+        "sent": sent.pk,
         "conversation": Conversation.objects.earliest("pk").pk,
         "message": Message.objects.earliest("pk").pk,
         "decision": Decision.objects.earliest("pk").pk,
@@ -137,7 +146,12 @@ def test_is_for_those_who_may(caller, everything, operation):
 
 
 def test_every_operation_is_in_the_table():
-    names = {"{id}": "*", "{action}": "refresh", "{number}": "1"}
+    names = {
+        "{name}": "whatsapp-agent",
+        "{id}": "*",
+        "{action}": "refresh",
+        "{number}": "1",
+    }
     found = set()
     for path, methods in api.get_openapi_schema()["paths"].items():
         for name, other in names.items():
@@ -147,6 +161,7 @@ def test_every_operation_is_in_the_table():
     table = {
         name.partition("?")[0]
         .replace("knowledge/{text}", "knowledge/*")
+        .replace("messages/{sent}", "messages/*")
         .replace("{", "")
         .replace("}", "")
         for name in OPERATIONS

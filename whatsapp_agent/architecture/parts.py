@@ -81,11 +81,21 @@ def _parts() -> Iterator[Part]:
         "settings",
         _("Settings"),
         _("The agent is on") if agent.is_on else _("The agent is off"),
-        (_("threshold %(number).2f") % {"number": agent.threshold},),
+        tuple(_settings_facts(agent)),
         state="" if agent.is_on else "connecting",
         permission="conversations.view_agentsettings",
         view="conversations_agentsettings_changelist",
     )
+
+
+def _settings_facts(agent: AgentSettings) -> Iterator[str]:
+    yield _("threshold %(number).2f") % {"number": agent.threshold}
+    if own := len(agent.own_values):
+        yield ngettext(
+            "%(n)d number with values of its own",
+            "%(n)d numbers with values of their own",
+            own,
+        ) % {"n": own}
 
 
 def _whatsapp(rows: list[Instance]) -> Part:

@@ -45,8 +45,8 @@ def is_remembered(fact: str) -> bool:
 
 
 def ask_models(user: User) -> str:
-    agent, asked = AgentSettings.load(), False
-    for step in distinct_models(agent):
+    asked = False
+    for agent, step in all_models():
         ask_model(agent, step)
         _remember(user, agent, model_fact(agent, step))
         asked = True
@@ -57,6 +57,18 @@ def distinct_models(agent: AgentSettings) -> list[Decision.Step]:
     """Steps whose models are to be asked; the same model only once."""
     online = [step for step in Decision.REASONED if not is_offline(agent, step)]
     return list({model_fact(agent, step): step for step in reversed(online)}.values())
+
+
+def all_models() -> list[tuple[AgentSettings, Decision.Step]]:
+    """Of the common settings and of every instance; the same model only once."""
+    common = AgentSettings.load()
+    laid = [common, *(common.laid_over(name) for name in common.own_values)]
+    found = {
+        model_fact(agent, step): (agent, step)
+        for agent in reversed(laid)
+        for step in distinct_models(agent)
+    }
+    return list(reversed(found.values()))
 
 
 def is_offline(agent: AgentSettings, step: Decision.Step) -> bool:

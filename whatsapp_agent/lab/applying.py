@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from conversations.models import Conversation
+from conversations.models import AgentSettings, Conversation
 from conversations.thresholds import COMMON, Thresholds, in_force
 from llm.admin_decisions import Row
 from llm.lab import evidence
@@ -85,7 +85,7 @@ def preview(state: State, thresholds: dict[str, float]) -> Iterator[Flip]:
     for key, new in thresholds.items():
         if key not in own or key not in names:
             continue
-        old = state.common if own[key] is None else own[key]
+        old = own[key] if own[key] is not None else _without_own(state, key)
         counts = _counts(scored, key, with_own)
         below, above = sorted((old, new))
         between = counted(counts, below) - counted(counts, above)
@@ -101,8 +101,19 @@ def preview(state: State, thresholds: dict[str, float]) -> Iterator[Flip]:
         )
 
 
+def _without_own(state: State, key: str) -> float:
+    if key == COMMON:
+        return state.common
+    instance = Conversation.objects.values_list("instance", flat=True).get(pk=key)
+    return AgentSettings.of(instance).threshold
+
+
 def _with_own(scored: evidence.Scored) -> set[int]:
-    rows = Conversation.objects.filter(pk__in=scored.counts).exclude(threshold=None)
+    """Where the common threshold is not in force: the chat or its number has its own."""
+    own = AgentSettings.current().own_values
+    numbers = [name for name, values in own.items() if "threshold" in values]
+    rows = Conversation.objects.filter(pk__in=scored.counts)
+    rows = rows.filter(~Q(threshold=None) | Q(instance__in=numbers))
     return set(rows.values_list("pk", flat=True))
 
 

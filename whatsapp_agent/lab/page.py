@@ -22,7 +22,7 @@ from whatsapp_agent.lab.cases import cases, newest
 from whatsapp_agent.lab.charts import figures
 from whatsapp_agent.lab.drifting import alarms, strip
 from whatsapp_agent.lab.rules import rules
-from whatsapp_agent.lab.state import RATES, State
+from whatsapp_agent.lab.state import RATES, State, in_force
 
 # What was counted and weighed is kept for so long; a new label is seen at once.
 KEPT_SECONDS = 300
@@ -160,8 +160,8 @@ def scored(state: State) -> Scored:
 
 
 def _compare(bands: dict, state: State, days: float) -> list[GroupFinding]:
-    own = Conversation.objects.filter(pk__in=bands).exclude(threshold=None)
-    thresholds = dict(own.values_list("pk", "threshold"))
+    of = Conversation.objects.filter(pk__in=bands).only("instance", "threshold")
+    thresholds = {group.pk: in_force(group) for group in of}
     return groups.compare(bands, thresholds, state.common, state.prices, days)
 
 

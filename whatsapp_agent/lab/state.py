@@ -37,8 +37,7 @@ class State:
 
     @property
     def threshold(self) -> float:
-        own = self.group.threshold if self.group else None
-        return self.common if own is None else own
+        return self.common if self.group is None else in_force(self.group)
 
     @property
     def shown(self) -> float:
@@ -81,6 +80,13 @@ def read(request: HttpRequest) -> State:
         common=AgentSettings.current().threshold,
         tried=share(asked.get("t", "")),
     )
+
+
+def in_force(group: Conversation) -> float:
+    """Its own threshold, or that of its number's settings."""
+    if group.threshold is not None:
+        return group.threshold
+    return AgentSettings.of(group.instance).threshold
 
 
 def share(text: str) -> float | None:

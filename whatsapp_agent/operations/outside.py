@@ -6,7 +6,6 @@ import requests
 from django.conf import settings
 from django.utils import timezone
 
-from conversations.models import AgentSettings
 from conversations.whatsapp import BridgeError
 from evolution import client, instances, provider
 from evolution.models import Instance
@@ -122,8 +121,7 @@ def clocks() -> Found:
 
 
 def models() -> Found:
-    agent = AgentSettings.load()
-    for step in checks.distinct_models(agent):
+    for agent, step in checks.all_models():
         try:
             checks.ask_model(agent, step)
         except checks.CheckFailed as error:

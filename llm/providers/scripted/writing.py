@@ -119,7 +119,7 @@ def _topic(
         return "who", {}
     if _HELP.search(text):
         return "help", {}
-    if value := _known(text, knowledge) or _best(text, _facts(instructions)):
+    if value := _known(text, instructions, knowledge):
         return "fact", {"value": value}
     if shown := [line for line in burst if "picture" in line.media]:
         return "picture", {"value": str(len(shown))}
@@ -132,10 +132,11 @@ def _topic(
     return ("statement" if words(text) else "media"), {}
 
 
-def _known(text: str, knowledge: Knowledge) -> str:
-    """A sentence of the texts, or how the passage begins that was found for it."""
-    told = [*knowledge.passages, *knowledge.texts]
-    if value := _best(text, chain.from_iterable(_facts(one.text) for one in told)):
+def _known(text: str, instructions: str, knowledge: Knowledge) -> str:
+    """The operator's sentence that fits, or how the passage begins that was found."""
+    told = [one.text for one in [*knowledge.passages, *knowledge.texts]]
+    facts = chain.from_iterable(map(_facts, [*told, instructions]))
+    if value := _best(text, facts):
         return value
     if knowledge.passages and _QUESTION.search(text):
         return next(_facts(knowledge.passages[0].text), "")

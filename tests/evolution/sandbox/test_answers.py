@@ -1,5 +1,7 @@
 """The bridge is asked what the real one was asked, and has to answer alike."""
 
+import json
+
 import pytest
 
 from evolution.sandbox import bodies, linking, people
@@ -111,6 +113,32 @@ def test_answers_as_the_real_bridge_did(town, prepare, name):
     assert shape(body) == shape(expected["body"])
     if status >= 400:
         assert body == expected["body"]
+
+
+@pytest.mark.parametrize("name", ["033-update_message", "034-delete_message"])
+def test_changes_what_was_sent_as_the_real_bridge_did(town, name):
+    exchange = recording(f"rest/baileys_send/{name}.json")
+    asked, expected = exchange["request"], exchange["response"]
+    prepare_open(town)
+    _, sent = town.ask(
+        "POST", "/message/sendText/wa1", {"number": ALICE, "text": "Hi Alice"}
+    )
+    body = json.loads(
+        json.dumps(asked["body"]).replace("3EB0973F50BB8D48DF97AA", sent["key"]["id"])
+    )
+
+    status, answer = town.ask(asked["method"], asked["url"], body)
+
+    assert status == expected["status"]
+    assert shape(answer) == shape(expected["body"])
+
+
+@pytest.mark.parametrize("asked", ["3EB0000000000000000001", "unknown"])
+def test_changes_nothing_that_others_wrote(town, asked):
+    prepare_open(town)
+    body = {"id": asked, "fromMe": True, "remoteJid": f"{ALICE}@s.whatsapp.net"}
+
+    assert town.ask("DELETE", "/chat/deleteMessageForEveryone/wa1", body)[0] == 400
 
 
 @pytest.mark.parametrize(

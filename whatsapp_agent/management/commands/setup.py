@@ -3,8 +3,9 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
-from conversations.models import Conversation, Mode
-from evolution.sandbox.demo import FACTS, GROUP_JID
+from conversations.knowledge import texts
+from conversations.models import Conversation, KnowledgeText, Mode
+from evolution.sandbox.demo import CABIN, FACTS, GROUP_JID
 from whatsapp_agent import env
 
 
@@ -29,8 +30,10 @@ class Command(BaseCommand):
         self.stdout.write(
             "No bridge is configured: the sandbox stands in for WhatsApp."
         )
-        Conversation.objects.get_or_create(
+        _, is_new = Conversation.objects.get_or_create(
             instance=settings.EVOLUTION_INSTANCE,
             jid=GROUP_JID,
             defaults={"is_group": True, "mode": Mode.LIVE, "instructions": FACTS},
         )
+        if is_new:
+            texts.save(KnowledgeText(title="The cabin"), CABIN, None)

@@ -72,11 +72,12 @@ def _merge(other: Contact, into: Contact) -> None:
             merge_conversations(conversation, into=kept)
     if other.access == Access.BLOCKED or not into.access:
         into.access = other.access
+    into.may_command = into.may_command or other.may_command
     into.name = into.name or other.name
     lid, other.lid = other.lid, None
     other.save(update_fields=["lid"])  # it is unique: free it first
     into.lid = into.lid or lid
-    into.save(update_fields=["access", "name", "lid"])
+    into.save(update_fields=["access", "may_command", "name", "lid"])
     other.delete()
 
 
@@ -89,7 +90,7 @@ def merge_conversations(other: Conversation, into: Conversation) -> None:
     for field in ("due_at", "wake_at"):
         if moment := getattr(other, field):
             setattr(into, field, min(moment, getattr(into, field) or moment))
-    for field in ("last_message_at", "paused_until", "taken_over_until"):
+    for field in ("last_message_at", "paused_until", "taken_over_until", "quiet_until"):
         if moment := getattr(other, field):
             setattr(into, field, max(moment, getattr(into, field) or moment))
     if other.access == Access.BLOCKED:
@@ -97,6 +98,7 @@ def merge_conversations(other: Conversation, into: Conversation) -> None:
     other.delete()
     into.save(
         update_fields=[
-            "due_at", "wake_at", "last_message_at", "paused_until", "taken_over_until", "access",
+            "due_at", "wake_at", "last_message_at", "paused_until", "taken_over_until", "quiet_until",
+            "access",
         ]
     )  # fmt: skip

@@ -29,8 +29,13 @@ class Context:
         latest = hot.messages(
             _LATEST, self.conversation.pk, self.agent.context_messages
         )
-        # Of an old one whose text is deleted there is nothing to tell.
-        whole = [message for message in latest if message.pruned_at is None]
+        # Of an old one whose text is deleted there is nothing to tell, and what passed
+        # between the operator and us is not the chat's.
+        whole = [
+            message
+            for message in latest
+            if message.pruned_at is None and not message.is_command
+        ]
         seen = {message.pk: message for message in [*whole, *self.pending]}
         return sorted(seen.values(), key=lambda message: (message.sent_at, message.pk))
 

@@ -1,7 +1,7 @@
 """Rules that settle a burst before a model is asked. The first that applies wins.
 
 Order: is the agent on at all; may this sender be answered; is it too late; is a person
-here; is it for us; is it worth asking; is there budget left.
+here; is silence wanted; is it for us; is it worth asking; is there budget left.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from conversations.models import (
     Mode,
 )
 from conversations.whatsapp import Kind
+from llm.lab.signals import STOP
 
 Outcome = Message.Outcome
 
@@ -27,6 +28,8 @@ Outcome = Message.Outcome
 DIRECT, ADDRESSED, UNPROMPTED = "direct", "addressed", "unprompted"
 
 _URL = regex.compile(r"https?://\S+|www\.\S+", regex.IGNORECASE)
+_MENTION = regex.compile(r"@\d+")
+LONGEST_STOP = 100
 _LETTER = regex.compile(r"\p{L}|\p{N}")
 
 
@@ -37,6 +40,7 @@ class Verdict:
     reason: str
     outcome: str = ""
     prompt: str = ""
+    is_stop: bool = False  # from now on, for the set time
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,13 @@ def check(
     """`addressed` says how the burst addresses the agent, `other_number` which other
     instance of ours it comes from; "" if it does not. `is_shown`: the model that judges
     sees a picture of it."""
-    if silence := shut(agent, conversation, burst[-1], spent, other_number):
+    said = burst[-1]
+    if silence := shut(agent, conversation, said, other_number, addressed):
+        return Verdict(outcome=silence[0], reason=silence[1])
+    if addressed and _tells_to_stop(agent, conversation, said):
+        outcome, reason = told_to_stop(agent)
+        return Verdict(outcome=outcome, reason=reason, is_stop=True)
+    if silence := looping(agent, spent):
         return Verdict(outcome=silence[0], reason=silence[1])
     if not conversation.is_group or addressed:
         return _prompted(agent, conversation, addressed, spent)
@@ -92,8 +102,8 @@ def shut(
     agent: AgentSettings,
     conversation: Conversation,
     message: Message,
-    spent: Spent,
     other_number: str = "",
+    addressed: str = "",
 ) -> Silence:
     """Whether nothing is answered, whatever the burst that ends with this one says."""
     return (
@@ -101,7 +111,7 @@ def shut(
         or _from_ourselves(other_number)
         or _not_allowed(agent, conversation, message)
         or _too_old(agent, message)
-        or _looping(agent, spent)
+        or quiet(agent, conversation, is_addressed=bool(addressed))
     )
 
 
@@ -123,6 +133,41 @@ def stood_back(agent: AgentSettings, conversation: Conversation) -> Silence:
             f"A person is here until {_time(conversation.taken_over_until)}",
         )
     return None
+
+
+def quiet(
+    agent: AgentSettings, conversation: Conversation, *, is_addressed: bool
+) -> Silence:
+    """Whether a group's wish for silence still holds."""
+    if not conversation.is_quiet or (is_addressed and not agent.quiet_when_addressed):
+        return None
+    return Outcome.STOPPED, f"Asked to be quiet until {_time(conversation.quiet_until)}"
+
+
+def told_to_stop(agent: AgentSettings) -> tuple[str, str]:
+    return Outcome.STOPPED, f"Told to be quiet for {agent.quiet_minutes} minutes"
+
+
+def _tells_to_stop(
+    agent: AgentSettings, conversation: Conversation, message: Message
+) -> bool:
+    """A few words that tell the agent to stop need no model to be understood."""
+    is_possible = conversation.is_group and agent.quiet_minutes > 0
+    return is_possible and says_stop(message.text, agent.names)
+
+
+def says_stop(text: str, names: list[str]) -> bool:
+    """Whether a text is nothing but the wish for silence, and whom it is said to."""
+    if len(text) > LONGEST_STOP:
+        return False
+    said = _MENTION.sub(" ", text)
+    for name in names:
+        said = _name(name).sub(" ", said)
+    return STOP.fullmatch(" ".join(said.split())) is not None
+
+
+def _name(name: str) -> regex.Pattern:
+    return regex.compile(rf"(?<!\w){regex.escape(name)}(?!\w)", regex.IGNORECASE)
 
 
 def _time(moment: datetime) -> str:
@@ -157,7 +202,7 @@ def _too_old(agent: AgentSettings, message: Message) -> Silence:
     return None
 
 
-def _looping(agent: AgentSettings, spent: Spent) -> Silence:
+def looping(agent: AgentSettings, spent: Spent) -> Silence:
     minute_ago = timezone.now() - timedelta(minutes=1)
     if sum(at >= minute_ago for at in spent.replies) >= agent.replies_per_minute:
         return (
@@ -231,8 +276,6 @@ def how_addressed(
     if is_reply_to_us or message.quoted_sender in own_jids:
         return "It replies to the agent"
     for name in names:
-        if regex.search(
-            rf"(?<!\w){regex.escape(name)}(?!\w)", message.text, regex.IGNORECASE
-        ):
+        if _name(name).search(message.text):
             return f"It calls {name} by name"
     return ""

@@ -359,8 +359,8 @@ def _end(message: Message, outcome: str, reason: str) -> None:
     """The outcome of the question that gets no reply after all."""
     if message.decision_id:
         asked = Message.objects.filter(decisions=message.decision_id, direction="in")
-        # That it was not understood stays so, whatever became of saying it.
-        asked.exclude(outcome=Outcome.NOT_HEARD).update(
+        # What was obeyed, or not understood, stays so whatever became of saying it.
+        asked.exclude(outcome__in=[Outcome.COMMAND, Outcome.NOT_HEARD]).update(
             outcome=outcome, reason=reason[:300]
         )
 
@@ -370,11 +370,16 @@ def _end(message: Message, outcome: str, reason: str) -> None:
 
 def _obstacle(message: Message) -> tuple[str, str] | None:
     """Why a reply of the agent must not be sent any more, as outcome and reason."""
-    if message.author != Message.Author.AGENT or message.staff_id:
-        return None  # a person wrote or approved it
     conversation = message.conversation
     agent = AgentSettings.of(conversation.instance)
+    if message.author == Message.Author.COMMAND and not message.staff_id:
+        is_late = message.received_at < agent.oldest_answered_at
+        return _too_late(message) if is_late else None
+    if message.author != Message.Author.AGENT or message.staff_id:
+        return None  # a person wrote or approved it
     if silence := gates.stood_back(agent, conversation):
+        return silence
+    if silence := gates.quiet(agent, conversation, is_addressed=True):
         return silence
     if conversation.mode != Mode.LIVE:
         return Outcome.PAUSED, f"In {conversation.mode} mode nothing is sent unapproved"
@@ -407,6 +412,9 @@ def _overtaken(message: Message) -> tuple[str, str] | None:
     )
     if prompt != gates.UNPROMPTED:
         return None
+    agent = AgentSettings.of(message.conversation.instance)
+    if silence := gates.quiet(agent, message.conversation, is_addressed=False):
+        return silence
     answers = message.conversation.messages.inbound().filter(
         quoted_id__in=[
             question.whatsapp_id for question in asked if question.whatsapp_id

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Model
 from django.utils import timezone
 
-from conversations import bursts, gates, hot, ledger, outbox, whatsapp
+from conversations import bursts, commands, gates, hot, ledger, outbox, whatsapp
 from conversations.context import Context
 from conversations.knowledge import given as knowledge
 from conversations.logs import about
@@ -43,6 +43,8 @@ Outcome = Message.Outcome
 ROUNDS = 5
 # Errors of ours, not of a model: then the message is given up and shown to staff.
 GIVE_UP_AFTER = 8
+# So sure step 1 must be that nobody wants to hear the agent, to keep it quiet.
+STOP_CERTAINTY = 0.8
 # Messages that are judged together at the most.
 LONGEST_BURST = 200
 
@@ -117,6 +119,10 @@ def _judge_next(lease: Lease) -> datetime | None:
         return None
     agent = AgentSettings.of(conversation.instance)
     context = Context(agent, conversation, pending)
+    if said := commands.first(agent, pending):
+        with about(message=said.message.pk):
+            turn = Turn(lease, agent, conversation, [said.message], context)
+            return turn.obey(said)
     if conversation.crashes > SUSPECT_AFTER or conversation.errors >= SUSPECT_AFTER:
         pending = pending[:1]  # something here does harm: find out which it is
     burst = bursts.first_over(pending, context.wait_for, agent.longest_wait)
@@ -178,6 +184,8 @@ class Turn:
             self.context.other_number(self.burst),
             is_shown=self.context.is_shown(self.burst),
         )
+        if verdict.is_stop:
+            return self._stop(self._rule("silent", verdict.reason))
         if verdict.outcome:
             return self._settle(
                 verdict.outcome, verdict.reason, self._rule("silent", verdict.reason)
@@ -196,20 +204,25 @@ class Turn:
     # What it carries
 
     def _prepare(self, spent: gates.Spent) -> Prepared:
-        silence = gates.shut(
-            self.agent,
-            self.conversation,
-            self.burst[-1],
-            spent,
-            self.context.other_number(self.burst),
-        ) or gates.model_budget(self.agent, spent)
+        addressed = self.context.how_addressed(self.burst)
+        silence = (
+            gates.shut(
+                self.agent,
+                self.conversation,
+                self.burst[-1],
+                self.context.other_number(self.burst),
+                addressed,
+            )
+            or gates.looping(self.agent, spent)
+            or gates.model_budget(self.agent, spent)
+        )
         return prepare(
             self.lease,
             self.agent,
             self.conversation,
             self.burst,
             is_silent=bool(silence),
-            addressed=self.context.how_addressed(self.burst),
+            addressed=addressed,
         )
 
     def _not_heard(self, reason: str) -> None:
@@ -236,6 +249,30 @@ class Turn:
             decision__messages__in=self.burst,
         )
         return [] if said.exists() else split(self.agent.voice_apology)
+
+    # A command
+
+    def obey(self, said: commands.Said) -> None:
+        """Obey and answer in one transaction: once, or not at all."""
+        if said.message.sent_at < self.agent.oldest_answered_at:
+            older = f"A command older than {self.agent.oldest_answered} minutes"
+            return self._settle(Outcome.TOO_OLD, older, self._rule("silent", older))
+        reason = f"{said.text} from {said.message.sender}"
+        is_told = commands.is_answered(self.conversation)
+        decision = self._rule("reply" if is_told else "silent", reason)
+        decision.kind = "command"
+        with transaction.atomic():
+            self._decide(Outcome.COMMAND, reason, (decision,))
+            answer = commands.obey(said, self.conversation)
+            if is_told:
+                outbox.put(
+                    self.conversation,
+                    split(answer),
+                    author=Message.Author.COMMAND,
+                    status=Message.Status.QUEUED,
+                    decision=decision,
+                )
+        _log("Obeyed %s", said.text, decision)
 
     # Step 1
 
@@ -268,7 +305,15 @@ class Turn:
         comparison = f"p {judgement.p:.2f}, threshold {self._threshold:.2f}"
         if wanted:
             return self._reply(gates.UNPROMPTED, comparison, decision)
+        if self._asks_for_silence(judgement):
+            return self._stop(decision)
         return self._settle(Outcome.BELOW_THRESHOLD, comparison, decision)
+
+    def _asks_for_silence(self, judgement: relevance.Judgement) -> bool:
+        is_certain = 1 - judgement.p >= STOP_CERTAINTY
+        return bool(
+            judgement.kind == "stop" and is_certain and self.agent.quiet_minutes
+        )
 
     @property
     def _policy(self) -> str:
@@ -392,6 +437,13 @@ class Turn:
         with transaction.atomic():
             self._decide(outcome, reason, decisions)
         _log("Outcome %s", outcome, *decisions)
+
+    def _stop(self, decision: Decision) -> None:
+        """Be quiet in this group for the set time."""
+        with transaction.atomic():
+            self._decide(*gates.told_to_stop(self.agent), (decision,))
+            commands.be_quiet(self.conversation, self.agent.quiet_minutes)
+        _log("Outcome %s", Outcome.STOPPED, decision)
 
     def _decide(
         self, outcome: str, reason: str, decisions: tuple[Decision, ...]

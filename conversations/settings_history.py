@@ -34,6 +34,7 @@ def save(
     before: Values,
     staff: Any,
     undoes: SettingsChange | None = None,
+    commander: str = "",
 ) -> SettingsChange:
     """Save the fields that `before` names, which the caller has locked and set."""
     row.save(update_fields=list(before))
@@ -43,6 +44,7 @@ def save(
         before=plain(before),
         after=plain(values(row, before)),
         undoes=undoes,
+        commander=commander,
     )
 
 

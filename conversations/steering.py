@@ -46,9 +46,9 @@ def pause(conversation: Conversation, until: datetime = FOREVER) -> None:
 
 @transaction.atomic
 def resume(conversation: Conversation) -> None:
-    """End a pause and a take-over: the agent may speak again."""
+    """End a pause, a take-over and a silence asked for: the agent may speak again."""
     Conversation.objects.filter(pk=conversation.pk).update(
-        paused_until=None, taken_over_until=None
+        paused_until=None, taken_over_until=None, quiet_until=None
     )
 
 
@@ -130,10 +130,11 @@ def drop(message: Message, staff: AbstractBaseUser) -> None:
 def judge_again(message: Message) -> None:
     """Give a message that ended in silence or failure a second chance."""
     silent = Message.objects.filter(pk=message.pk, direction="in", pruned_at=None)
-    if not silent.exclude(outcome__in=[Outcome.REPLYING, Outcome.REPLIED]).update(
+    answered = [Outcome.REPLYING, Outcome.REPLIED, Outcome.COMMAND]
+    if not silent.exclude(outcome__in=answered).update(
         outcome=Outcome.PENDING, reason=""
     ):
-        raise NotPossible("It has been answered, or its text is deleted.")
+        raise NotPossible("It has been answered or obeyed, or its text is deleted.")
     forgive(message)
     mailbox.ring(message.conversation_id)
 
@@ -193,5 +194,5 @@ def _quoted(draft: Message) -> Message | None:
 
 def _asked(message: Message):
     asked = Message.objects.filter(decisions=message.decision_id, direction="in")
-    # That it was not understood stays so, whatever becomes of having said it.
-    return asked.exclude(outcome=Outcome.NOT_HEARD)
+    # What was obeyed, or not understood, stays so whatever becomes of saying it.
+    return asked.exclude(outcome__in=[Outcome.COMMAND, Outcome.NOT_HEARD])

@@ -12,6 +12,7 @@ Outcome = Message.Outcome
 
 TONES = {
     Outcome.REPLIED: "ok",
+    Outcome.COMMAND: "ok",
     Outcome.PENDING: "warn",
     Outcome.REPLYING: "warn",
     Outcome.DRAFTED: "warn",

@@ -8,12 +8,12 @@ from conversations.models import Contact
 
 @admin.register(Contact)
 class ContactAdmin(KeptAdmin):
-    list_display = ("title", "number", "lid", "access")
-    list_filter = ("access",)
+    list_display = ("title", "number", "lid", "access", "may_command")
+    list_filter = ("access", "may_command")
     search_fields = ("name", "phone_jid", "lid")
     ordering = ("-pk",)
     sortable_by = ()  # the key is the only index that they could use
-    fields = ("name", "access", "phone_jid", "lid")
+    fields = ("name", "access", "may_command", "phone_jid", "lid")
     readonly_fields = ("phone_jid", "lid")
 
     @admin.display(description=_("name"))

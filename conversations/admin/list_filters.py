@@ -69,6 +69,7 @@ class StandingBackFilter(Segments):
     values = [
         ("paused", _("Paused")),
         ("taken_over", _("Taken over")),
+        ("quiet", _("Asked to be quiet")),
     ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
@@ -78,6 +79,8 @@ class StandingBackFilter(Segments):
                 return queryset.filter(paused_until__gt=now)
             case "taken_over":
                 return queryset.filter(taken_over_until__gt=now)
+            case "quiet":
+                return queryset.filter(quiet_until__gt=now)
         return queryset
 
 

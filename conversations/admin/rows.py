@@ -225,6 +225,8 @@ def _stands(conversation: Conversation) -> Iterable[Chip]:
         yield Chip(_("Paused"))
     elif conversation.is_taken_over:
         yield Chip(_("Taken over"))
+    elif conversation.is_quiet:
+        yield Chip(_("Asked to be quiet"))
     if conversation.mode != Mode.LIVE:
         yield Chip(MODES[conversation.mode])
 

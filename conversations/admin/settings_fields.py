@@ -51,7 +51,16 @@ SECTIONS = (
             Group(
                 ("direct_wait", "group_wait", "longest_wait"), _("Waiting for the end")
             ),
-            Group(("oldest_answered", "takeover_minutes"), _("Standing back")),
+            Group(
+                (
+                    "oldest_answered",
+                    "takeover_minutes",
+                    "quiet_minutes",
+                    "quiet_when_addressed",
+                ),
+                _("Standing back"),
+            ),
+            Group(("command_prefix",), _("Commands in chats")),
         ),
     ),
     Section(
@@ -175,6 +184,9 @@ LABELS = {
     "longest_wait": _("Wait no longer than"),
     "oldest_answered": _("Answer nothing older than"),
     "takeover_minutes": _("Stand back after a person writes"),
+    "quiet_minutes": _("Be quiet when a group asks for it"),
+    "quiet_when_addressed": _("Then be silent to everybody"),
+    "command_prefix": _("Commands begin with"),
     "instructions": _("Instructions"),
     "group_instructions": _("When a reply is wanted in groups"),
     "context_messages": _("Messages it reads back"),
@@ -246,6 +258,12 @@ HELP = {
     "longest_wait": _("After this time they are judged in any case."),
     "oldest_answered": _("Older messages, after an outage, are only context."),
     "takeover_minutes": _("When staff or the phone itself write in a conversation."),
+    "quiet_minutes": _("When somebody in a group tells it to stop. 0: go on."),
+    "quiet_when_addressed": _("Off: who addresses it is answered all the same."),
+    "command_prefix": _(
+        "Then pause, resume, status or help, from contacts that may command."
+        " Empty: no commands."
+    ),
     "instructions": _("Who it is, what it knows, how it writes."),
     "group_instructions": _(
         "Given to the model that judges, not to the one that writes."
@@ -301,6 +319,7 @@ UNITS = {
     "longest_wait": _("seconds"),
     "oldest_answered": _("minutes"),
     "takeover_minutes": _("minutes"),
+    "quiet_minutes": _("minutes"),
     "context_messages": _("messages"),
     "knowledge_passages": _("passages"),
     "knowledge_characters": _("characters"),

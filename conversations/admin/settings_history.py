@@ -126,7 +126,8 @@ def _refuse(now: history.Values, change: SettingsChange) -> None:
     reasons = []
     for name, plain in change.after.items():
         if not instance_settings.is_same(name, plain, now[name]):
-            who = later[name][-1].staff if name in later else None
+            last = later[name][-1] if name in later else None
+            who = last and (last.staff or last.commander)
             reasons.append(
                 _("“%(setting)s” was changed since by %(who)s.")
                 % {
@@ -157,10 +158,18 @@ def _refuse_the_invalid(data: history.Values, change: SettingsChange) -> None:
 
 @admin.register(SettingsChange)
 class SettingsChangeAdmin(RecordAdmin):
-    list_display = ("changed_at", "staff", "where", "what", "undoes")
+    list_display = ("changed_at", "staff", "commander", "where", "what", "undoes")
     list_filter = (type("ChangedSinceFilter", (SinceFilter,), {"field": "changed_at"}),)
     list_select_related = ("staff", "undoes")
-    fields = ("changed_at", "staff", "where", "what", "values", "undoes")
+    fields = (
+        "changed_at",
+        "staff",
+        "commander",
+        "where",
+        "what",
+        "values",
+        "undoes",
+    )
 
     def get_urls(self) -> list[URLPattern]:
         undo = path(

@@ -27,6 +27,9 @@ def standing(conversation: Conversation) -> Standing:
     if conversation.is_taken_over:
         until = {"time": moment(conversation.taken_over_until)}
         return Standing(_("A person is here until %(time)s") % until, "warn", True)
+    if conversation.is_quiet:
+        until = {"time": moment(conversation.quiet_until)}
+        return Standing(_("Asked to be quiet until %(time)s") % until, "warn", True)
     match conversation.mode:
         case Mode.LIVE:
             return Standing(_("%(name)s answers here") % name, "ok")

@@ -90,6 +90,22 @@ class AgentSettings(models.Model):
         default=30, help_text=_("How long the agent stands back when a person writes.")
     )
 
+    quiet_minutes = models.PositiveIntegerField(
+        default=60,
+        help_text=_(
+            "How long it is silent in a group where somebody asked for it; 0: not at all."
+        ),
+    )
+    quiet_when_addressed = models.BooleanField(
+        default=True, help_text=_("Meanwhile, be silent to who addresses it too.")
+    )
+    command_prefix = models.CharField(
+        max_length=5,
+        blank=True,
+        default="/",
+        help_text=_("What commands begin with; empty: there are no commands."),
+    )
+
     # How it replies
     instructions = models.TextField(
         default="You are a friendly, helpful assistant. Answer briefly, in the language of the chat.",

@@ -35,6 +35,11 @@ class Contact(models.Model):
     lid = models.CharField(_("LID"), max_length=64, null=True, blank=True, unique=True)  # noqa: DJ001
     name = models.CharField(max_length=200, blank=True)
     access = models.CharField(max_length=10, choices=Access, blank=True)
+    may_command = models.BooleanField(
+        _("may command"),
+        default=False,
+        help_text=_("May pause and resume the agent by commands in a chat."),
+    )
 
     def __str__(self) -> str:
         return self.name or self.phone_number or self.lid or "Unknown"
@@ -69,6 +74,8 @@ class Conversation(models.Model):
     )
     paused_until = models.DateTimeField(null=True, blank=True)
     taken_over_until = models.DateTimeField(null=True, blank=True)
+    # Somebody in the group asked for silence.
+    quiet_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     last_message_at = models.DateTimeField(null=True, blank=True, db_index=True)
     # By WhatsApp's clock: what came later has been read by nobody.
@@ -136,3 +143,7 @@ class Conversation(models.Model):
         return (
             self.taken_over_until is not None and self.taken_over_until > timezone.now()
         )
+
+    @property
+    def is_quiet(self) -> bool:
+        return self.quiet_until is not None and self.quiet_until > timezone.now()

@@ -42,6 +42,7 @@ class Message(models.Model):
         AGENT = "agent", _("Agent")
         STAFF = "staff", _("Staff")
         PHONE = "phone", _("Phone")  # or another program on the same bridge
+        COMMAND = "command", _("Answer to a command")
 
     class Outcome(models.TextChoices):
         PENDING = "", _("Pending")
@@ -57,6 +58,8 @@ class Message(models.Model):
         OVER_BUDGET = "over_budget", _("Over budget")
         TOO_OLD = "too_old", _("Too old")
         ANSWERED = "answered", _("Answered meanwhile")
+        STOPPED = "stopped", _("Asked to be quiet")
+        COMMAND = "command", _("Command")
         DISCARDED = "discarded", _("Draft discarded")
         NOT_HEARD = "not_heard", _("Voice note not transcribed")
         GATE_FAILED = "gate_failed", _("Gate failed")
@@ -176,6 +179,12 @@ class Message(models.Model):
     @property
     def is_inbound(self) -> bool:
         return self.direction == Message.Direction.IN
+
+    @property
+    def is_command(self) -> bool:
+        """A command, or our answer to one."""
+        is_obeyed = self.outcome == Message.Outcome.COMMAND
+        return is_obeyed or self.author == Message.Author.COMMAND
 
     @property
     def gone(self) -> str:

@@ -12,6 +12,8 @@ class SettingsChange(models.Model):
         blank=True,
         related_name="+",
     )
+    # Who did it by a command in a chat, which is no member of staff.
+    commander = models.CharField(max_length=200, blank=True)
     changed_at = models.DateTimeField(auto_now_add=True)
     # "" of the common settings
     instance = models.CharField(max_length=100, blank=True)

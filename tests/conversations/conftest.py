@@ -42,7 +42,7 @@ class Model:
     """What the model will say; set `p`, `text` or an error's fields."""
 
     def __init__(self) -> None:
-        self.p, self.text = 0.9, "Here you are."
+        self.p, self.text, self.kind = 0.9, "Here you are.", "question"
         self.judge_error: dict = {}
         self.write_error: dict = {}
         self.judge = Mock(side_effect=self._judge)
@@ -51,7 +51,7 @@ class Model:
     def _judge(self, lines, judged, **options) -> Judgement:
         if self.judge_error:
             return Judgement(None, "", "", call(**self.judge_error))
-        return Judgement(self.p, "an open question", "question", call())
+        return Judgement(self.p, "an open question", self.kind, call())
 
     def _write(self, lines, judged, **options) -> Reply:
         if self.write_error:

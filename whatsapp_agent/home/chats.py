@@ -16,6 +16,7 @@ SHOWN = 8
 LOOK_BACK = 5 * SHOWN
 TONES = {
     Outcome.REPLIED: "ok",
+    Outcome.COMMAND: "ok",
     Outcome.PENDING: "warn",
     Outcome.REPLYING: "warn",
     Outcome.DRAFTED: "warn",

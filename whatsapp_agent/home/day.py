@@ -21,6 +21,8 @@ LEFT_ALONE = [
     Outcome.OVER_BUDGET,
     Outcome.TOO_OLD,
     Outcome.ANSWERED,
+    Outcome.STOPPED,
+    Outcome.COMMAND,
     Outcome.SHADOW,
 ]
 UNANSWERED = [Outcome.NOT_HEARD, Outcome.GATE_FAILED, Outcome.RESPONSE_FAILED]

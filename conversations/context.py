@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from conversations import gates, hot, numbers, whatsapp
-from conversations.models import AgentSettings, Conversation, Message
+from conversations.media import looking
+from conversations.models import AgentSettings, Conversation, MediaFile, Message
+from llm.attachments import Attachment
+from llm.models import Decision
 from llm.transcript import Line
 
 _LATEST = """
@@ -87,6 +90,30 @@ class Context:
         position = {message.pk: n for n, message in enumerate(self.messages, 1)}
         return [position[message.pk] for message in burst]
 
+    @cached_property
+    def _files(self) -> dict[int, MediaFile]:
+        """What the messages carry that can be read or seen, by message."""
+        return looking.files(self.messages)
+
+    def pictures(
+        self, step: Decision.Step, burst: list[Message]
+    ) -> tuple[Attachment, ...]:
+        """The pictures that a step is shown."""
+        if not looking.is_wanted(self.agent, step):
+            return ()
+        position = {one.pk: n for n, one in enumerate(self.messages, 1)}
+        return looking.pictures(self.agent, self._files, position, burst)
+
+    def is_shown(self, burst: list[Message]) -> bool:
+        """Whether the model that judges sees a picture of the burst."""
+        step = Decision.Step.RELEVANCE
+        if not looking.is_wanted(self.agent, step):
+            return False
+        if not any(map(looking.is_legible, burst)):
+            return False
+        judged = set(self.numbers(burst))
+        return any(one.n in judged for one in self.pictures(step, burst))
+
     @property
     def lines(self) -> list[Line]:
         position = {
@@ -100,12 +127,15 @@ class Context:
                 message,
                 position.get(message.quoted_id),
                 bool(self.how_addressed([message])),
+                looking.read(self.agent, message, self._files.get(message.pk)),
             )
             for n, message in enumerate(self.messages, 1)
         ]
 
 
-def _line(n: int, message: Message, reply_to: int | None, to_us: bool) -> Line:
+def _line(
+    n: int, message: Message, reply_to: int | None, to_us: bool, read: dict
+) -> Line:
     return Line(
         n=n,
         at=message.sent_at,
@@ -118,5 +148,5 @@ def _line(n: int, message: Message, reply_to: int | None, to_us: bool) -> Line:
         to_us=to_us and message.is_inbound,
         is_edited=message.edited_at is not None,
         is_deleted=message.deleted_at is not None,
-        media=message.media,
+        media={**message.media, **read} if read else message.media,
     )

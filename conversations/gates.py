@@ -60,9 +60,11 @@ def check(
     addressed: str,
     spent: Spent,
     other_number: str = "",
+    is_shown: bool = False,
 ) -> Verdict:
     """`addressed` says how the burst addresses the agent, `other_number` which other
-    instance of ours it comes from; "" if it does not."""
+    instance of ours it comes from; "" if it does not. `is_shown`: the model that judges
+    sees a picture of it."""
     said = burst[-1]
     if silence := shut(agent, conversation, said, other_number, addressed):
         return Verdict(outcome=silence[0], reason=silence[1])
@@ -75,7 +77,7 @@ def check(
         return _prompted(agent, conversation, addressed, spent)
     if silence := (
         _not_addressed(agent)
-        or _trivial(burst)
+        or (not is_shown and _trivial(burst))
         or _unprompted_budget(agent, spent)
         or model_budget(agent, spent)
     ):

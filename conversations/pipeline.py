@@ -191,6 +191,7 @@ class Turn:
             self.context.how_addressed(self.burst),
             spent,
             self.context.other_number(self.burst),
+            is_shown=self.context.is_shown(self.burst),
         )
         if verdict.is_stop:
             return self._stop(self._rule("silent", verdict.reason))
@@ -295,6 +296,7 @@ class Turn:
             model=ledger.model(self.agent, Decision.Step.RELEVANCE),
             group_name=self.conversation.name,
             topics=self._topics,
+            attachments=self.context.pictures(Decision.Step.RELEVANCE, self.burst),
         )
         if judgement.call.error:
             return self._gate_failed(judgement.call)
@@ -384,6 +386,7 @@ class Turn:
             temperature=self.agent.temperature,
             group_name=self.conversation.name,
             knowledge=known.knowledge,
+            attachments=self.context.pictures(Decision.Step.RESPONSE, self.burst),
         )
         if reply.call.error:
             return self._response_failed(reply.call, *decisions)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from llm.providers import Completion, LLMError, Request, complete
+from llm.transcript import dump
 
 _MILLION = Decimal(1_000_000)
 _SMALLEST = Decimal("0.000001")
@@ -71,7 +72,7 @@ def ask(model: Model, prompt_version: str, request: Request) -> tuple[str, Call]
         provider=model.provider,
         model=storable(completion.model or model.name)[:100],
         prompt_version=prompt_version,
-        input=storable(f"{request.system}\n\n{request.prompt}"),
+        input=storable(_input(request)),
         output=storable(completion.text or completion.raw),
         tokens_in=completion.tokens_in,
         tokens_cached=completion.tokens_cached,
@@ -88,6 +89,12 @@ def ask(model: Model, prompt_version: str, request: Request) -> tuple[str, Call]
             retry_after=error.retry_after,
         )
     return storable(completion.text), call
+
+
+def _input(request: Request) -> str:
+    """The prompt as it was sent; of pictures only which they were."""
+    gone_along = [{"attachment": one.facts} for one in request.attachments]
+    return "\n".join([f"{request.system}\n\n{request.prompt}", *map(dump, gone_along)])
 
 
 def storable(text: str) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from llm import prompts
+from llm.attachments import Attachment, marked
 from llm.call import Call, Model, ask
-from llm.providers import Request
+from llm.providers import Request, takes
 from llm.transcript import Line
 
 # The answer takes 60 tokens; models that think first need the rest.
@@ -47,6 +48,7 @@ def judge(
     model: Model,
     group_name: str = "",
     topics: Sequence[str] = (),
+    attachments: Sequence[Attachment] = (),
 ) -> Judgement:
     """Judge the messages numbered `judged`, in the light of the whole transcript."""
     request = request_for(
@@ -57,6 +59,7 @@ def judge(
         model=model,
         group_name=group_name,
         topics=topics,
+        attachments=attachments,
     )
     return answer(request, model)
 
@@ -88,7 +91,10 @@ def request_for(
     model: Model,
     group_name: str = "",
     topics: Sequence[str] = (),
+    attachments: Sequence[Attachment] = (),
 ) -> Request:
+    taken = [one for one in attachments if one.mimetype in takes(model.provider)]
+    lines = marked(lines, taken)
     return Request(
         purpose="relevance",
         system=prompts.relevance_system(names, policy, topics),
@@ -98,6 +104,7 @@ def request_for(
         max_tokens=MAX_TOKENS,
         temperature=0.0,
         timeout=model.timeout,
+        attachments=tuple(taken),
         data={"lines": lines, "judged": judged, "names": names, "policy": policy},
     )
 

@@ -2,12 +2,14 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llm import prompts
+from llm.attachments import Attachment, marked
 from llm.call import Call, Model, ask
 from llm.knowledge import NOTHING, Knowledge
-from llm.providers import Request
+from llm.providers import Request, takes
 from llm.transcript import ASSISTANT, Line
 
 
@@ -31,6 +33,7 @@ def write(
     temperature: float,
     group_name: str = "",
     knowledge: Knowledge = NOTHING,
+    attachments: Sequence[Attachment] = (),
 ) -> Reply:
     """Answer the messages numbered `judged`."""
     request = request_for(
@@ -44,6 +47,7 @@ def write(
         temperature=temperature,
         group_name=group_name,
         knowledge=knowledge,
+        attachments=attachments,
     )
     answer, call = ask(model, prompts.version("response", request.system), request)
     text = "" if call.error else read(answer)
@@ -64,7 +68,10 @@ def request_for(
     temperature: float,
     group_name: str = "",
     knowledge: Knowledge = NOTHING,
+    attachments: Sequence[Attachment] = (),
 ) -> Request:
+    taken = [one for one in attachments if one.mimetype in takes(model.provider)]
+    lines = marked(lines, taken)
     return Request(
         purpose="response",
         system=prompts.response_system(names, instructions, is_group, knowledge),
@@ -73,6 +80,7 @@ def request_for(
         max_tokens=max_tokens,
         temperature=temperature,
         timeout=model.timeout,
+        attachments=tuple(taken),
         data={
             "lines": lines,
             "judged": judged,

@@ -100,6 +100,11 @@ def _media(media: dict) -> dict:
         shown["seconds"] = seconds
     if isinstance(name := media.get("file_name"), str) and name:
         shown["file"] = clean_name(name)
+    for key in ("bytes", "pages", "picture"):
+        if isinstance(number := media.get(key), int):
+            shown[key] = number
+    if isinstance(says := media.get("says"), str) and says:
+        shown["says"] = says
     return shown
 
 

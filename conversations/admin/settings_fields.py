@@ -139,7 +139,16 @@ SECTIONS = (
                 ),
                 _("The model that transcribes"),
             ),
-            Group(("largest_file",), _("What people send")),
+            Group(
+                (
+                    "pictures",
+                    "most_pictures",
+                    "largest_picture",
+                    "document_characters",
+                    "largest_file",
+                ),
+                _("Pictures and documents"),
+            ),
         ),
         _(
             "A transcript is judged and answered like a text. The address and the key of"
@@ -226,6 +235,10 @@ LABELS = {
     "transcription_model": _("Model that transcribes"),
     "transcription_timeout": _("Time it has to transcribe"),
     "transcription_price": _("Price of transcribing"),
+    "pictures": _("Show pictures to the model"),
+    "most_pictures": _("Pictures at most"),
+    "largest_picture": _("Shrink pictures to"),
+    "document_characters": _("Read of a document"),
     "largest_file": _("Fetch no file larger than"),
     "unprompted_gap": _("Time between two unprompted replies"),
     "unprompted_per_hour": _("Unprompted replies an hour"),
@@ -299,6 +312,13 @@ HELP = {
     "transcription_language": _("Such as en or pt. Empty: the model finds out."),
     "transcription_model": _("As the provider names it, such as whisper-1."),
     "transcription_timeout": _("With all that it tries again."),
+    "pictures": _(
+        "They leave this machine for the model's, and cost tokens. Where not, the model"
+        " is told only that there was one."
+    ),
+    "most_pictures": _("In one prompt; the latest of what it is given."),
+    "largest_picture": _("Of the longer side. Larger ones cost more tokens."),
+    "document_characters": _("From PDF and text files, from the start. 0: nothing."),
     "largest_file": _("Voice messages, pictures, documents. 0: no files at all."),
     "replies_per_minute": _("More than these looks like two bots that talk."),
     "daily_spend_limit": _("In the currency of the prices. Empty: no limit."),
@@ -343,6 +363,9 @@ UNITS = {
     "longest_voice": _("minutes"),
     "transcription_timeout": _("seconds"),
     "transcription_price": _("per minute of sound"),
+    "most_pictures": _("pictures"),
+    "largest_picture": _("pixels"),
+    "document_characters": _("characters"),
     "largest_file": _("megabytes"),
     "unprompted_gap": _("minutes"),
     "unprompted_per_hour": _("replies"),

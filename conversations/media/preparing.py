@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from conversations.mailbox import Lease
-from conversations.media import fetching, hearing
+from conversations.media import fetching, hearing, reading
 from conversations.models import (
     Access,
     AgentSettings,
@@ -52,6 +52,8 @@ def prepare(
         wait = fetching.fetch(agent, message, file)
         if wait is None and is_heard and message.kind in SPOKEN:
             wait = hearing.hear(lease, agent, message, file)
+        if not is_silent:
+            reading.read(agent, file)
         if wait is not None:
             waits.append((wait, message, file))
     if is_silent:
@@ -74,6 +76,7 @@ def fetch_one(agent: AgentSettings, message: Message) -> None:
     is_wanted = agent.transcribe != AgentSettings.Transcribe.NEVER
     if wait is None and is_spoken and is_wanted:
         wait = hearing.hear(None, agent, message, file)
+    reading.read(agent, file)
     if wait is not None:
         hearing.give_up(None, file)
 

@@ -26,6 +26,11 @@ class AgentSettings(models.Model):
         DIRECT = "direct", _("In direct chats")
         EVERYWHERE = "everywhere", _("In direct chats and where groups are judged")
 
+    class Pictures(models.TextChoices):
+        NEVER = "never", _("Never")
+        RESPONSE = "response", _("Only to the model that writes")
+        BOTH = "both", _("To the model that judges, too")
+
     class TranscriptionProvider(models.TextChoices):
         SCRIPTED = "scripted", _("Scripted (no network)")
         OPENAI = "openai", _("OpenAI-compatible")
@@ -199,6 +204,16 @@ class AgentSettings(models.Model):
         help_text=_(
             "Sent in a direct chat for what could not be transcribed; empty: nothing."
         ),
+    )
+    pictures = models.CharField(max_length=10, choices=Pictures, default=Pictures.NEVER)
+    most_pictures = models.PositiveIntegerField(
+        default=3, help_text=_("In one prompt; the latest ones.")
+    )
+    largest_picture = models.PositiveIntegerField(
+        default=1024, help_text=_("Pixels of the longer side; larger ones are shrunk.")
+    )
+    document_characters = models.PositiveIntegerField(
+        default=6000, help_text=_("Of each PDF or text file. 0: none is read.")
     )
     largest_file = models.FloatField(
         default=20,

@@ -35,6 +35,7 @@ class MediaFile(models.Model):
     bytes = models.PositiveBigIntegerField(null=True, blank=True)
     sha256 = models.CharField(max_length=64, blank=True)
     seconds = models.PositiveIntegerField(null=True, blank=True)
+    pages = models.PositiveIntegerField(null=True, blank=True)
     language = models.CharField(max_length=35, blank=True)
     text = models.TextField(
         blank=True,

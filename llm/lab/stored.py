@@ -8,7 +8,7 @@ from llm import prompts
 from llm.call import Model
 from llm.providers import Request
 from llm.relevance import MAX_TOKENS
-from llm.transcript import ASSISTANT, Line
+from llm.transcript import ASSISTANT, Line, dump
 
 _NAMES = "The assistant's names: "
 # The transcript tells the hour alone.
@@ -22,6 +22,7 @@ class Stored:
     lines: list[Line]
     judged: list[int]
     topics: list[str]
+    pictures: int = 0  # that went along then, and cannot again
 
     def request(self, policy: str, model: Model) -> Request:
         """As it would be asked today, about the chat as it was."""
@@ -50,13 +51,27 @@ def read(text: str) -> Stored | None:
     names = [line for line in system.splitlines() if line.startswith(_NAMES)]
     *_policy, end = system.rpartition(prompts.TOPICS)
     try:
+        told_of, prompt = _without_pictures(prompt)
         _head, *items, last = map(json.loads, prompt.split("\n"))
         lines = [_line(item) for item in items if "n" in item]
         told = json.loads(names[0].removeprefix(_NAMES))
         topics = json.loads(end) if prompts.TOPICS in system else []
-        return Stored(told, prompt, lines, list(last["judge"]), topics)
+        return Stored(told, prompt, lines, list(last["judge"]), topics, told_of)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return None
+
+
+def _without_pictures(prompt: str) -> tuple[int, str]:
+    """How many pictures went along, and the prompt without them: only what they were."""
+    items = prompt.split("\n")
+    kept = [item for item in items if not item.startswith('{"attachment": ')]
+    pictures = len(items) - len(kept)
+    if not pictures:
+        return 0, prompt
+    plain = [json.loads(item) for item in kept]
+    for item in plain:
+        item.pop("picture", None)
+    return pictures, "\n".join(map(dump, plain))
 
 
 def _line(item: dict) -> Line:

@@ -7,6 +7,8 @@ from importlib import import_module
 
 from django.conf import settings
 
+from llm.attachments import Attachment
+
 
 @dataclass(frozen=True)
 class Request:
@@ -26,6 +28,7 @@ class Request:
     temperature: float = 0.0
     timeout: float = 45.0  # seconds in all, retries included
     data: dict = field(default_factory=dict)
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,14 @@ def complete(provider: str, request: Request) -> Completion:
     if lacking := missing(provider):
         raise LLMError(lacking, attempts=0)
     return import_module(f"llm.providers.{provider}").complete(connection, request)
+
+
+def takes(provider: str) -> frozenset[str]:
+    """The types of pictures that a provider hands on to its model."""
+    if provider not in settings.LLM_PROVIDERS:
+        return frozenset()
+    module = import_module(f"llm.providers.{provider}")
+    return getattr(module, "TAKES", frozenset())
 
 
 def missing(provider: str) -> str:

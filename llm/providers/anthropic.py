@@ -10,6 +10,7 @@ from llm.providers.transport import Answer, deadline_in, host
 
 VERSION = "2023-06-01"
 _TOOL = "answer"
+TAKES = frozenset({"image/jpeg", "image/png", "image/webp"})
 
 
 def missing(connection: dict) -> str:
@@ -34,7 +35,7 @@ def _body(request: Request) -> dict:
     body = {
         "model": request.model,
         "system": [system | {"cache_control": {"type": "ephemeral"}}],
-        "messages": [{"role": "user", "content": request.prompt}],
+        "messages": [{"role": "user", "content": _content(request)}],
         "max_tokens": request.max_tokens,
         "temperature": min(request.temperature, 1.0),
     }
@@ -48,6 +49,17 @@ def _body(request: Request) -> dict:
         ]
         body["tool_choice"] = {"type": "tool", "name": _TOOL}
     return body
+
+
+def _content(request: Request) -> str | list[dict]:
+    if not request.attachments:
+        return request.prompt
+    parts = [{"type": "text", "text": request.prompt}]
+    for number, one in enumerate(request.attachments, 1):
+        source = {"type": "base64", "media_type": one.mimetype, "data": one.base64}
+        parts.append({"type": "text", "text": json.dumps({"picture": number})})
+        parts.append({"type": "image", "source": source})
+    return parts
 
 
 def _read(answer: Answer, request: Request) -> Completion:

@@ -9,6 +9,7 @@ from llm.providers.reading import count, dig, money, string
 from llm.providers.transport import Answer, deadline_in, host
 
 _HOST = "api.openai.com"
+TAKES = frozenset({"image/jpeg", "image/png", "image/webp"})
 
 
 def missing(connection: dict) -> str:
@@ -35,7 +36,7 @@ def _body(request: Request, url: str) -> dict:
     body = {
         "messages": [
             {"role": "system", "content": request.system},
-            {"role": "user", "content": request.prompt},
+            {"role": "user", "content": _content(request)},
         ],
         "temperature": request.temperature,
         limit: request.max_tokens,
@@ -52,6 +53,17 @@ def _body(request: Request, url: str) -> dict:
             },
         }
     return body
+
+
+def _content(request: Request) -> str | list[dict]:
+    if not request.attachments:
+        return request.prompt
+    parts = [{"type": "text", "text": request.prompt}]
+    for number, one in enumerate(request.attachments, 1):
+        url = f"data:{one.mimetype};base64,{one.base64}"
+        parts.append({"type": "text", "text": json.dumps({"picture": number})})
+        parts.append({"type": "image_url", "image_url": {"url": url}})
+    return parts
 
 
 def _read(answer: Answer, request: Request) -> Completion:

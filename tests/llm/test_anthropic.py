@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from llm.attachments import Attachment
 from llm.prompts import RELEVANCE_SCHEMA
 from llm.providers import LLMError, Request, anthropic
 from tests.llm.server import answer, serving
@@ -144,3 +145,19 @@ def test_needs_a_key_for_anthropic_itself():
     connection = {"url": "https://api.anthropic.com/v1", "api_key": ""}
 
     assert anthropic.missing(connection) == "ANTHROPIC_API_KEY is not set."
+
+
+def test_sends_pictures_after_the_text():
+    request = make_request(attachments=(Attachment(3, "image/png", b"PNG"),))
+
+    with serving(answer(MESSAGE)) as server:
+        complete(server, request)
+
+    assert server.bodies[0]["messages"][-1]["content"] == [
+        {"type": "text", "text": "{}"},
+        {"type": "text", "text": '{"picture": 1}'},
+        {
+            "type": "image",
+            "source": {"type": "base64", "media_type": "image/png", "data": "UE5H"},
+        },
+    ]

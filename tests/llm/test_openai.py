@@ -2,6 +2,7 @@ from decimal import Decimal
 
 import pytest
 
+from llm.attachments import Attachment
 from llm.prompts import RELEVANCE_SCHEMA
 from llm.providers import LLMError, Request, openai
 from tests.llm.server import answer, serving
@@ -275,3 +276,16 @@ def test_takes_the_whole_address_too():
         openai.complete(connection, make_request())
 
     assert server.received[0].path == "/v1/chat/completions"
+
+
+def test_sends_pictures_after_the_text():
+    request = make_request(attachments=(Attachment(3, "image/png", b"PNG"),))
+
+    with serving(answer(COMPLETION)) as server:
+        complete(server, request)
+
+    assert server.bodies[0]["messages"][-1]["content"] == [
+        {"type": "text", "text": "{}"},
+        {"type": "text", "text": '{"picture": 1}'},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,UE5H"}},
+    ]

@@ -11,6 +11,8 @@ from llm.providers import Completion, Request
 from llm.providers.scripted.judging import judge
 from llm.providers.scripted.writing import write
 
+# It does not look at them, but says that they came.
+TAKES = frozenset({"image/jpeg", "image/png", "image/webp"})
 _STEPS = {
     "relevance": lambda data: json.dumps(judge(**data), ensure_ascii=False),
     "response": lambda data: write(**data),

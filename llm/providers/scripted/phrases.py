@@ -16,6 +16,7 @@ PHRASES = {
             "Ask me about what I was told here, the date or time, a sum, or let me roll "
             "a die or toss a coin.",
         ],
+        "picture": ["I got your picture ({value}), {name}. A real model would see it."],
         "time": ["It is {value}."],
         "date": ["Today is {value}."],
         "sum": ["That's {value}.", "{value}", "I get {value}."],

@@ -121,6 +121,8 @@ def _topic(
         return "help", {}
     if value := _known(text, instructions, knowledge):
         return "fact", {"value": value}
+    if shown := [line for line in burst if "picture" in line.media]:
+        return "picture", {"value": str(len(shown))}
     if _QUESTION.search(text):
         return _from_the_chat(text, burst, before)
     if _THANKS.search(text):

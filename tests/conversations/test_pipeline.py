@@ -226,6 +226,7 @@ class TestGroup:
             "model",
             "group_name",
             "topics",
+            "attachments",
         }
 
 

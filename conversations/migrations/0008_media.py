@@ -6,6 +6,11 @@ import django.utils.timezone
 from django.db import migrations, models
 
 
+def _leave_as_it_was(apps, schema_editor) -> None:
+    """Whoever ran without transcripts has chosen no model for them yet."""
+    apps.get_model("conversations", "AgentSettings").objects.update(transcribe="never")
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -95,4 +100,5 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(condition=models.Q(('file', ''), _negated=True), fields=['file'], name='stored_files'), models.Index(condition=models.Q(('state', 'gone'), models.Q(('file', ''), _negated=True)), fields=['state'], name='files_to_delete')],
             },
         ),
+        migrations.RunPython(_leave_as_it_was, migrations.RunPython.noop),
     ]

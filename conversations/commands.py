@@ -125,7 +125,7 @@ def _resumed(conversation: Conversation) -> str:
 
 
 def _status(conversation: Conversation) -> str:
-    agent = AgentSettings.load()
+    agent = AgentSettings.load().laid_over(conversation.instance)
     silence = gates.stood_back(agent, conversation)
     silence = silence or gates.quiet(agent, conversation, is_addressed=False)
     if silence:

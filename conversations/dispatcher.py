@@ -10,7 +10,7 @@ from django.db import DatabaseError, close_old_connections, connections
 from django.utils import timezone
 from django_q.conf import Conf
 
-from conversations import changes, mailbox, whatsapp
+from conversations import changes, forgetting, mailbox, whatsapp
 from conversations.models import Conversation, Worker
 from llm.lab import replay
 
@@ -75,6 +75,7 @@ class Dispatcher(threading.Thread):
             *(("look_after", pk) for pk in whatsapp.provider().neglected()),
             *(("replay", pk) for pk in replay.due()),
             *(("change_message", pk) for pk in changes.due()),
+            *(("forget", pk) for pk in forgetting.due()),
         ]:
             # It stays neglected until a thread takes it up.
             asked_at = before.get(task)

@@ -130,7 +130,7 @@ class Walk:
         rows = self._free(self._old().filter(pk__in=keys))
         if not self.kind.stays:
             return lambda: rows.delete()[0]
-        empty = _update(
+        empty = prepared(
             rows, **self.kind.emptied, **{self.kind.gone_at: timezone.now()}
         )
         return partial(self._with_all, empty, keys) if self.kind.along else empty
@@ -141,7 +141,7 @@ class Walk:
         return changed
 
 
-def _update(rows: QuerySet, **values: Any) -> Change:
+def prepared(rows: QuerySet, **values: Any) -> Change:
     """As `rows.update` does it, but put together before: that takes the longest."""
     query = rows.query.chain(UpdateQuery)
     query.add_update_values(values)

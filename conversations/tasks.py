@@ -10,7 +10,7 @@ from functools import cache
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
 
-from conversations import changes, contacts, pipeline, whatsapp
+from conversations import changes, contacts, forgetting, pipeline, whatsapp
 from conversations.media import preparing
 from conversations.models import AgentSettings, Conversation, Message
 from llm.lab import replay as replays
@@ -73,6 +73,11 @@ def _fetch_file(message_id: int) -> None:
 def change_message(pk: int) -> None:
     """Edit or delete what was sent; done twice, it is as if done once."""
     _pool().submit(changes.work, pk)
+
+
+def forget(pk: int) -> None:
+    """Delete what a contact said; broken off, it is taken up again."""
+    _pool().submit(forgetting.work, pk)
 
 
 def look_after(pk: int) -> None:

@@ -1,8 +1,13 @@
 from django.contrib import admin
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext, gettext_lazy as _
 
+from conversations import forgetting
 from conversations.admin.kept import KeptAdmin
 from conversations.models import Contact
 
@@ -25,6 +30,50 @@ class ContactAdmin(KeptAdmin):
             return self.readonly_fields
         return (*self.readonly_fields, "may_command")
 
+    def get_urls(self) -> list[URLPattern]:
+        forget = path(
+            "<int:pk>/forget/",
+            self.admin_site.admin_view(self.forget_view),
+            name="conversations_contact_forget",
+        )
+        return [forget, *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict | None = None,
+    ) -> HttpResponse:
+        contact = self.get_object(request, object_id)
+        context = {
+            "wish": contact and contact.forgettings.order_by("pk").last(),
+            "may_forget": _may_forget(request),
+        }
+        return super().change_view(request, object_id, form_url, context)
+
+    def forget_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ask first, then have everything deleted that this person said."""
+        if not _may_forget(request):
+            raise PermissionDenied
+        contact = get_object_or_404(Contact, pk=pk)
+        back = reverse("admin:conversations_contact_change", args=[pk])
+        if request.method == "POST":
+            forgetting.ask(contact, request.user)
+            self.log_change(request, contact, "Forget")
+            self.message_user(request, gettext("What they said is being deleted."))
+            return HttpResponseRedirect(back)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("Forget this person?"),
+            "opts": self.opts,
+            "original": contact,
+            "count": contact.messages.count(),
+        }
+        return TemplateResponse(
+            request, "admin/conversations/contact/forget.html", context
+        )
+
     @admin.display(description=_("name"))
     def title(self, contact: Contact) -> str:
         return format_html("<bdi>{}</bdi>", contact)
@@ -33,3 +82,8 @@ class ContactAdmin(KeptAdmin):
     def number(self, contact: Contact) -> str:
         number = contact.phone_number
         return format_html('<bdi dir="ltr">{}</bdi>', number) if number else ""
+
+
+def _may_forget(request: HttpRequest) -> bool:
+    """Nothing brings it back: so only who may change everything else."""
+    return request.user.has_perm("conversations.change_agentsettings")

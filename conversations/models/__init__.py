@@ -8,6 +8,7 @@ from conversations.models.conversation import (
     Conversation,
     Mode,
 )
+from conversations.models.forgetting import Forgetting
 from conversations.models.knowledge import (
     KnowledgePassage,
     KnowledgeText,
@@ -28,6 +29,7 @@ __all__ = [
     "AgentSettings",
     "Contact",
     "Conversation",
+    "Forgetting",
     "MediaFile",
     "KnowledgePassage",
     "KnowledgeText",

@@ -117,6 +117,7 @@ OTHERS = {
     "conversations_conversation_beside": (VIEWER, NOBODY),
     "conversations_conversation_prompt": (OPERATOR, NOBODY),
     "conversations_conversation_file": (VIEWER, NOBODY),
+    "conversations_contact_forget": (ADMIN, ADMIN),
     "conversations_knowledgetext_preview": (NOBODY, ADMIN),
     "conversations_knowledgetext_restore": (NOBODY, ADMIN),
     "conversations_knowledgetext_try": (VIEWER, NOBODY),

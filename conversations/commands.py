@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from conversations import gates, settings_history, steering
+from conversations import forgetting, gates, settings_history, steering
 from conversations.models import (
     FOREVER,
     Access,
@@ -23,6 +23,9 @@ from conversations.models import (
 )
 from conversations.whatsapp import Kind
 
+FORGET, FORGET_YES = ("forget", ()), ("forget", ("yes",))
+# To one person within ten minutes, who commands nothing else.
+MOST_ANSWERS = 4
 _DURATION = re.compile(r"([1-9][0-9]{0,3})(m|h|d)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -41,18 +44,19 @@ class Said:
         return " ".join([self.prefix + self.word, *self.arguments])[:100]
 
 
-def first(agent: AgentSettings, pending: list[Message]) -> Said | None:
+def first(
+    agent: AgentSettings, conversation: Conversation, pending: list[Message]
+) -> Said | None:
     """The first command among these. Nothing that waits holds it up."""
     if not agent.command_prefix:
         return None
     found = (_said(agent.command_prefix, message) for message in pending)
-    return next(filter(None, found), None)
+    return next(
+        (said for said in found if said and _may_say(said, agent, conversation)), None
+    )
 
 
 def _said(prefix: str, message: Message) -> Said | None:
-    sender = message.sender
-    if sender is None or not sender.may_command or sender.access == Access.BLOCKED:
-        return None
     if message.kind != Kind.TEXT or message.edited_at or message.deleted_at:
         return None
     if not message.text.startswith(prefix):
@@ -61,6 +65,24 @@ def _said(prefix: str, message: Message) -> Said | None:
     if not re.fullmatch("[a-z]+", word):
         return None
     return Said(message, word, tuple(arguments), prefix)
+
+
+def _may_say(said: Said, agent: AgentSettings, conversation: Conversation) -> bool:
+    sender = said.message.sender
+    if sender is None or sender.access == Access.BLOCKED:
+        return False
+    return sender.may_command or _is_wish(said, agent, conversation)
+
+
+def _is_wish(said: Said, agent: AgentSettings, conversation: Conversation) -> bool:
+    """Whether anybody may say it: to be forgotten, unless they only play with it."""
+    if not agent.forget_in_chat or conversation.is_group:
+        return False
+    if (said.word, said.arguments) not in (FORGET, FORGET_YES):
+        return False
+    lately = timezone.now() - timedelta(minutes=10)
+    answers = conversation.messages.filter(sent_at__gte=lately, author="command")
+    return answers.count() < MOST_ANSWERS
 
 
 def is_answered(conversation: Conversation) -> bool:
@@ -84,6 +106,11 @@ def obey(said: Said, conversation: Conversation) -> str:
             return _switch(said, is_on=True)
         case "status", ():
             return _status(conversation)
+        case command if command == FORGET and not conversation.is_group:
+            return _ask_whether(said.prefix)
+        case command if command == FORGET_YES and not conversation.is_group:
+            forgetting.ask(said.message.sender)
+            return _("What you said is being deleted here.")
     return _help(said.prefix)
 
 
@@ -136,6 +163,13 @@ def _status(conversation: Conversation) -> str:
         case Mode.DRAFT:
             return _("Writing drafts here, for approval.")
     return _("Answering here.")
+
+
+def _ask_whether(prefix: str) -> str:
+    return _(
+        "Everything that you wrote is then deleted here, in groups too, and cannot be"
+        " brought back. If that is what you want, answer: %(p)sforget yes"
+    ) % {"p": prefix}
 
 
 def _help(prefix: str) -> str:

@@ -92,6 +92,8 @@ def _settle(conversation: Conversation, contact: Contact) -> None:
     own = _own(conversation, contact)
     with transaction.atomic():
         own.pending().update(outcome=Outcome.FILTERED, reason=WHY)
+        # The reasons of commands name who gave them.
+        own.filter(outcome=Outcome.COMMAND).update(reason=WHY)
         if not conversation.is_group:
             waiting = own.filter(status__in=[Status.QUEUED, Status.DRAFT])
             # That it will be done is the last thing that is said.

@@ -128,7 +128,7 @@ def _judge_next(lease: Lease) -> datetime | None:
         return None
     agent = AgentSettings.of(conversation.instance)
     context = Context(agent, conversation, pending)
-    if said := commands.first(agent, pending):
+    if said := commands.first(agent, conversation, pending):
         with about(message=said.message.pk):
             turn = Turn(lease, agent, conversation, [said.message], context)
             return turn.obey(said)

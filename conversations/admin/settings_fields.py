@@ -60,7 +60,7 @@ SECTIONS = (
                 ),
                 _("Standing back"),
             ),
-            Group(("command_prefix",), _("Commands in chats")),
+            Group(("command_prefix", "forget_in_chat"), _("Commands in chats")),
         ),
     ),
     Section(
@@ -200,6 +200,7 @@ LABELS = {
     "quiet_minutes": _("Be quiet when a group asks for it"),
     "quiet_when_addressed": _("Then be silent to everybody"),
     "command_prefix": _("Commands begin with"),
+    "forget_in_chat": _("Forget who asks for it"),
     "instructions": _("Instructions"),
     "group_instructions": _("When a reply is wanted in groups"),
     "context_messages": _("Messages it reads back"),
@@ -282,6 +283,10 @@ HELP = {
     "command_prefix": _(
         "Then pause, resume, status or help, from contacts that may command."
         " Empty: no commands."
+    ),
+    "forget_in_chat": _(
+        "Who writes forget as a command in a direct chat, and then forget yes: all that"
+        " they said is deleted."
     ),
     "instructions": _("Who it is, what it knows, how it writes."),
     "group_instructions": _(

@@ -105,6 +105,10 @@ class AgentSettings(models.Model):
         default="/",
         help_text=_("What commands begin with; empty: there are no commands."),
     )
+    forget_in_chat = models.BooleanField(
+        default=True,
+        help_text=_("Anybody may have forgotten what they said, in a direct chat."),
+    )
 
     # How it replies
     instructions = models.TextField(

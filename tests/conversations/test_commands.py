@@ -4,12 +4,20 @@ from unittest.mock import patch
 import pytest
 from django.utils import timezone
 
-from conversations import commands, contacts, intake, pipeline, steering
+from conversations import (
+    commands,
+    contacts,
+    forgetting,
+    intake,
+    pipeline,
+    steering,
+)
 from conversations.models import (
     FOREVER,
     AgentSettings,
     Contact,
     Conversation,
+    Forgetting,
     Message,
     SettingsChange,
 )
@@ -276,3 +284,48 @@ class TestBeQuiet:
 @pytest.mark.parametrize("text", ["9999d", "30m"])
 def test_durations_end_before_the_calendar_does(text):
     assert timezone.now() + commands._span(text) < FOREVER
+
+
+class TestForget:
+    def said(self) -> str:
+        return Message.objects.filter(author="command").latest("pk").text
+
+    def test_anybody_is_asked_first(self, bridge, model, say):
+        say(incoming("/forget"))
+
+        assert "/forget yes" in self.said()
+        assert (outcomes(), Forgetting.objects.exists()) == (["command"], False)
+
+    def test_is_done_once_they_are_sure(self, bridge, model, say):
+        say(incoming("My secret"), incoming("/Forget yes"))
+
+        wish = Forgetting.objects.get()
+        forgetting.work(wish.pk)
+        wish.refresh_from_db()
+        assert wish.done_at
+        assert not Message.objects.exclude(text="").exists()
+        assert bridge.sent[0]["text"] == "What you said is being deleted here."
+
+    @pytest.mark.parametrize("text", ["forget", "/forget me", "/forget yes please"])
+    def test_only_the_exact_words_count(self, bridge, model, say, text):
+        say(incoming(text))
+
+        assert outcomes() == ["replied"]
+
+    def test_in_a_group_nobody_is_forgotten(self, bridge, model, say):
+        say(in_group("/forget yes"))
+
+        assert not Forgetting.objects.exists()
+
+    def test_can_be_switched_off(self, bridge, model, say):
+        make_settings(forget_in_chat=False)
+
+        say(incoming("/forget yes"))
+
+        assert (outcomes(), Forgetting.objects.exists()) == (["replied"], False)
+
+    def test_whoever_plays_with_it_is_answered_like_anybody(self, bridge, model, say):
+        for _ in range(5):
+            say(incoming("/forget"))
+
+        assert outcomes() == ["command"] * 4 + ["replied"]

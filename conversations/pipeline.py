@@ -131,7 +131,7 @@ def _judge_next(lease: Lease) -> datetime | None:
     if said := commands.first(agent, conversation, pending):
         with about(message=said.message.pk):
             turn = Turn(lease, agent, conversation, [said.message], context)
-            return turn.obey(said)
+            return turn.take(said)
     if conversation.crashes > SUSPECT_AFTER or conversation.errors >= SUSPECT_AFTER:
         pending = pending[:1]  # something here does harm: find out which it is
     burst = bursts.first_over(pending, context.wait_for, agent.longest_wait)
@@ -169,9 +169,10 @@ class Turn:
     burst: list[Message]
     context: Context
 
-    def take(self) -> datetime | None:
+    def take(self, said: commands.Said | None = None) -> datetime | None:
+        """`said`: the burst is a command."""
         try:
-            return self._take()
+            return self._obey(said) if said else self._take()
         except Overtaken as overtaken:
             return self._anew(overtaken.decisions)
 
@@ -261,7 +262,7 @@ class Turn:
 
     # A command
 
-    def obey(self, said: commands.Said) -> None:
+    def _obey(self, said: commands.Said) -> None:
         """Obey and answer in one transaction: once, or not at all."""
         if said.message.sent_at < self.agent.oldest_answered_at:
             older = f"A command older than {self.agent.oldest_answered} minutes"

@@ -1,5 +1,6 @@
 """A bridge in this very process: it sends at once, and remembers nothing."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from bench import webhooks
@@ -16,12 +17,21 @@ def own_addresses(instance: str, group_jid: str = "") -> Address:
     return OWN
 
 
+def numbers() -> dict[str, Address]:
+    return {}
+
+
 def new_message_id(instance: str) -> str:
     return ""
 
 
 def send_message(
-    instance: str, to: str, text: str, quote: Quote | None = None, message_id: str = ""
+    instance: str,
+    to: str,
+    text: str,
+    quote: Quote | None = None,
+    message_id: str = "",
+    mentions: Sequence[str] = (),
 ) -> str:
     return webhooks.fresh_id()
 

@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='contact',
             name='may_command',
-            field=models.BooleanField(default=False, help_text='May pause and resume the agent by commands in a chat.', verbose_name='may command'),
+            field=models.BooleanField(db_default=False, default=False, help_text='May pause and resume the agent by commands in a chat.', verbose_name='may command'),
         ),
         migrations.AddField(
             model_name='conversation',
@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='settingschange',
             name='commander',
-            field=models.CharField(blank=True, max_length=200),
+            field=models.CharField(blank=True, db_default='', default='', max_length=200),
         ),
         migrations.AlterField(
             model_name='message',

@@ -38,6 +38,7 @@ class Contact(models.Model):
     may_command = models.BooleanField(
         _("may command"),
         default=False,
+        db_default=False,
         help_text=_("May pause and resume the agent by commands in a chat."),
     )
 

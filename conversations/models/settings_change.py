@@ -13,10 +13,10 @@ class SettingsChange(models.Model):
         related_name="+",
     )
     # Who did it by a command in a chat, which is no member of staff.
-    commander = models.CharField(max_length=200, blank=True)
+    commander = models.CharField(max_length=200, blank=True, default="", db_default="")
     changed_at = models.DateTimeField(auto_now_add=True)
     # "" of the common settings
-    instance = models.CharField(max_length=100, blank=True)
+    instance = models.CharField(max_length=100, blank=True, default="", db_default="")
     # Field names and their values as JSON; both have the same names.
     before = models.JSONField()
     after = models.JSONField()

@@ -45,7 +45,7 @@
   document.addEventListener("steered", ({ target, detail }) => {
     for (const area of target.querySelectorAll?.("textarea") ?? []) area.value = area.defaultValue;
     if (detail.value !== "reply") return;
-    box.value = box.defaultValue = "";
+    box.value = box.defaultValue = find("reply-file").value = "";
     box.focus();
     wasAtEnd = true;
   });

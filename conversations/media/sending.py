@@ -70,7 +70,7 @@ def _check(agent: AgentSettings, sent: MediaContent, caption: str) -> None:
         raise Unsendable("The file is empty.")
     if len(sent.data) > agent.largest_file * MEGABYTE:
         raise Unsendable(f"The file is larger than {agent.largest_file:g} MB.")
-    if len(caption.encode("utf-16-le")) // 2 > LONGEST_CAPTION:
+    if len(caption.encode("utf-16-le", "surrogatepass")) // 2 > LONGEST_CAPTION:
         raise Unsendable(
             f"What stands under a file has up to {LONGEST_CAPTION} characters."
         )

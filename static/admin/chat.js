@@ -46,6 +46,7 @@
     for (const area of target.querySelectorAll?.("textarea") ?? []) area.value = area.defaultValue;
     if (detail.value !== "reply") return;
     box.value = box.defaultValue = find("reply-file").value = "";
+    find("attach").open = false;
     box.focus();
     wasAtEnd = true;
   });

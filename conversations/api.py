@@ -9,12 +9,13 @@ from django.forms import model_to_dict
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from ninja import Query, Router, Schema, Status
+from ninja import File, Form, Query, Router, Schema, Status, UploadedFile
 from ninja.errors import HttpError
 from pydantic import Field, StringConstraints
 
 from conversations import steering
 from conversations.admin.forms import ConversationForm
+from conversations.media.sending import uploaded
 from conversations.models import FOREVER, Conversation, Message
 from llm.api_pages import Page, Paging, page
 from llm.api_problems import Invalid, Key, PerMinute, answers, require
@@ -30,6 +31,7 @@ Text = Annotated[
         min_length=1, max_length=20_000, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$"
     ),
 ]
+Caption = Annotated[str, StringConstraints(max_length=1_024, pattern=r"^[^\x00]*$")]
 Mode = Literal["off", "shadow", "draft", "live"]
 
 
@@ -203,6 +205,25 @@ def send_by_hand(request: HttpRequest, id: Key, reply: Reply) -> Status:
     """Queue a text, as one or more messages; the agent stands back, as for any person."""
     require(request, "conversations.steer_conversation")
     queued = steering.reply(_conversation(id), reply.text, request.auth.user)
+    return Status(202, queued)
+
+
+@router.post(
+    "/conversations/{id}/files",
+    response={202: MessageOut, **answers(404, 409, 429)},
+    throttle=[sending],
+)
+def send_file_by_hand(
+    request: HttpRequest,
+    id: Key,
+    file: File[UploadedFile],
+    caption: Caption = Form(""),  # noqa: B008 (a default of Ninja's)
+) -> Status:
+    """Queue a picture or another file, up to the size that the settings allow."""
+    require(request, "conversations.steer_conversation")
+    queued = steering.send_file(
+        _conversation(id), uploaded(file), caption, request.auth.user
+    )
     return Status(202, queued)
 
 

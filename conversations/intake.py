@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from conversations import contacts, hot, outbox
 from conversations.mailbox import enqueue, make_due
+from conversations.media.fetching import CARRIERS
+from conversations.media.sending import is_same
 from conversations.models import AgentSettings, Contact, Conversation, Message
 from conversations.whatsapp import (
     AddressesLearned,
@@ -184,19 +186,25 @@ def _expected_end(event: IncomingMessage, received_at: datetime) -> datetime:
 def _sent_by_us(event: IncomingMessage, conversation: Conversation) -> Message | None:
     """The outbound message that this one is the echo of.
 
-    It may come before our own send returned, and long after we gave up on it.
+    It may come before our own send returned, and long after we gave up on it. A file
+    without words from the phone would pass for any of ours: of files only what came
+    through the bridge's API counts.
     """
-    return (
-        conversation.messages.filter(
-            direction="out",
-            whatsapp_id="",
-            text=event.text,
-            status__in=["sending", "unknown", "queued", "failed", "dropped"],
-            attempted_at__gte=timezone.now() - timedelta(days=1),
-        )
-        .order_by("id")
-        .first()
-    )
+    is_file = event.kind in CARRIERS
+    if is_file and event.origin == Origin.PHONE:
+        return None
+    found = conversation.messages.filter(
+        direction="out",
+        whatsapp_id="",
+        kind=event.kind.value,
+        text=event.text,
+        status__in=["sending", "unknown", "queued", "failed", "dropped"],
+        attempted_at__gte=timezone.now() - timedelta(days=1),
+    ).order_by("id")
+    if not is_file:
+        return found.first()
+    same = (one for one in found if is_same(one, event.kind, event.text, event.media))
+    return next(same, None)
 
 
 def _store_own(event: IncomingMessage, conversation: Conversation) -> Message:

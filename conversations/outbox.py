@@ -20,8 +20,10 @@ from conversations import gates, hot, whatsapp
 from conversations.durability import durable
 from conversations.logs import about
 from conversations.mailbox import Lease, LeaseLost, fence, now
+from conversations.media import sending
+from conversations.media.fetching import carries_file
 from conversations.models import AgentSettings, Conversation, Message, Mode
-from conversations.whatsapp import BridgeError, Kind, Quote
+from conversations.whatsapp import BridgeError, Kind, MediaContent, Quote
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,9 @@ SEND_WITHIN = 1.0
 LONGEST_TYPING = 20
 # The bridge's clock is not ours, and ours may have been wrong when it was sent.
 CLOCK_TOLERANCE = timedelta(minutes=10)
+# The bridge uploads a file for as long as it takes, also when nobody waits any more.
+UPLOADED_WITHIN = timedelta(minutes=5)
+READ_AGAIN_AFTER = timedelta(seconds=30)
 
 
 def flush(lease: Lease) -> datetime | None:
@@ -116,6 +121,9 @@ def _reconcile(lease: Lease, message: Message) -> datetime | None:
     except BridgeError as error:
         _set(message, Status.UNKNOWN, error=f"Cannot look it up: {error}")
         return now() + _backoff(message.attempts)
+    if not found and _may_be_uploaded(message):
+        _set(message, Status.UNKNOWN, error="Its file may still be on its way")
+        return now() + READ_AGAIN_AFTER
     with transaction.atomic():
         fence(lease)
         if found:
@@ -131,6 +139,16 @@ def _reconcile(lease: Lease, message: Message) -> datetime | None:
 
 def _under_way_for(message: Message) -> timedelta | None:
     """How long its request may still be under way, None once it cannot be."""
+    wait = timedelta(seconds=settings.RECONCILE_SECONDS) - _passed(message)
+    return wait if wait > timedelta() else None
+
+
+def _may_be_uploaded(message: Message) -> bool:
+    return carries_file(message) and _passed(message) < UPLOADED_WITHIN
+
+
+def _passed(message: Message) -> timedelta:
+    """The time since the attempt."""
     passed = now() - message.attempted_at
     started, _, _ = message.attempt.partition("-")
     if connection.vendor == "sqlite" and started.isdigit():
@@ -138,8 +156,7 @@ def _under_way_for(message: Message) -> timedelta | None:
         # starts anew with the host.
         steady = timedelta(seconds=time.monotonic() - int(started))
         passed = min(passed, steady) if steady >= timedelta() else passed
-    wait = timedelta(seconds=settings.RECONCILE_SECONDS) - passed
-    return wait if wait > timedelta() else None
+    return passed
 
 
 def _new_attempt() -> str:
@@ -159,7 +176,8 @@ def _find(message: Message) -> str:
     ids = [
         record.whatsapp_id
         for record in records
-        if record.whatsapp_id == message.whatsapp_id or record.text == message.text
+        if record.whatsapp_id == message.whatsapp_id
+        or sending.is_same(message, record.kind, record.text, record.media)
     ]
     if message.whatsapp_id in ids:
         return message.whatsapp_id
@@ -193,10 +211,21 @@ def _deliver(lease: Lease, message: Message) -> datetime | None:
         return None
     if until := _typed_until(message):
         return until
+    try:
+        # Before the intent: what takes long here must not take long after it.
+        content = sending.content(message) if carries_file(message) else None
+    except sending.NotNow as error:
+        _set(message, Status.QUEUED, error=str(error))
+        return now() + READ_AGAIN_AFTER
+    except sending.Unsendable as error:
+        with transaction.atomic():
+            fence(lease)
+            fail(message, str(error))
+        return None
     message_id = message.whatsapp_id or _new_message_id(message)
     if not _store_intent(lease, message, message_id):
         return now() + _backoff(message.attempts)
-    return _send(message, message_id)
+    return _send(message, message_id, content)
 
 
 def _typed_until(message: Message) -> datetime | None:
@@ -223,6 +252,8 @@ def _typed_until(message: Message) -> datetime | None:
 
 
 def _new_message_id(message: Message) -> str:
+    if message.kind != Kind.TEXT:
+        return ""  # the bridge takes none with those
     try:
         return whatsapp.provider().new_message_id(message.conversation.instance)
     except BridgeError:
@@ -266,10 +297,12 @@ def _mine(message: Message) -> QuerySet[Message]:
     )
 
 
-def _send(message: Message, message_id: str) -> datetime | None:
+def _send(
+    message: Message, message_id: str, content: MediaContent | None
+) -> datetime | None:
     conversation = message.conversation
     try:
-        sent_id = _hand_over(message, message_id)
+        sent_id = _hand_over(message, message_id, content)
     except BridgeError as error:
         return _not_sent(message, error)
     with transaction.atomic():
@@ -282,7 +315,7 @@ def _send(message: Message, message_id: str) -> datetime | None:
     return None
 
 
-def _hand_over(message: Message, message_id: str) -> str:
+def _hand_over(message: Message, message_id: str, content: MediaContent | None) -> str:
     """Have the bridge send it, and return its WhatsApp id."""
     conversation, provider = message.conversation, whatsapp.provider()
     quote = _quote(message)
@@ -290,6 +323,15 @@ def _hand_over(message: Message, message_id: str) -> str:
         if quote is None:
             raise BridgeError("What it reacts to is gone.", kind="rejected")
         return provider.react(conversation.instance, quote, message.text)
+    if content is not None:
+        return provider.send_media(
+            conversation.instance,
+            conversation.jid,
+            Kind(message.kind),
+            content,
+            message.text,
+            quote,
+        )
     return provider.send_message(
         conversation.instance,
         conversation.jid,

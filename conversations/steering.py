@@ -7,9 +7,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from conversations import cases, changes, intake, mailbox, outbox
+from conversations.media import sending
 from conversations.media.fetching import carries_file, forgive
-from conversations.models import FOREVER, Conversation, Message
+from conversations.models import FOREVER, AgentSettings, Conversation, Message
 from conversations.splitting import split
+from conversations.whatsapp import MediaContent
 from llm.models import Label
 
 Status = Message.Status
@@ -28,14 +30,44 @@ def reply(
     parts = split(text)
     if not parts:
         raise NotPossible("There is nothing to send.")
+    return _put(conversation, parts, staff)
+
+
+def send_file(
+    conversation: Conversation,
+    given: MediaContent,
+    caption: str,
+    staff: AbstractBaseUser,
+) -> Message:
+    """Send a file by hand, and stand back."""
+    caption = caption.strip()
+    try:
+        file = sending.hold(AgentSettings.of(conversation.instance), given, caption)
+    except sending.Unsendable as error:
+        raise NotPossible(str(error)) from error
+    kind, told = sending.kind_of(file, caption), sending.told(file)
+    with transaction.atomic():
+        [file.message] = _put(conversation, [caption], staff, kind=kind, media=told)
+        file.save()
+    return file.message
+
+
+def _put(
+    conversation: Conversation, parts: list[str], staff: AbstractBaseUser, **fields
+) -> list[Message]:
     conversation = _lock(conversation)
     stored = outbox.put(
-        conversation, parts, author="staff", status=Status.QUEUED, staff=staff
+        conversation,
+        parts,
+        author=Message.Author.STAFF,
+        status=Status.QUEUED,
+        staff=staff,
+        **fields,
     )
-    fields = intake.take_over(conversation, timezone.now())
-    fields += mailbox.make_due(conversation, timezone.now())
-    if fields:
-        conversation.save(update_fields=fields)
+    changed = intake.take_over(conversation, timezone.now())
+    changed += mailbox.make_due(conversation, timezone.now())
+    if changed:
+        conversation.save(update_fields=changed)
     return stored
 
 

@@ -137,6 +137,8 @@ class SentMessage:
     whatsapp_id: str
     text: str
     sent_at: datetime
+    kind: Kind = Kind.TEXT
+    media: dict = field(default_factory=dict)  # as of an IncomingMessage
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,18 @@ class WhatsAppProvider(Protocol):
 
         `mentions` are JIDs of phones, in groups; the text has their numbers after an @.
         """
+
+    def send_media(
+        self,
+        instance: str,
+        to: str,
+        kind: Kind,
+        content: MediaContent,
+        caption: str = "",
+        quote: Quote | None = None,
+    ) -> str:
+        """Send a file as an image, a video, an audio or a document, and return its
+        WhatsApp id, or raise BridgeError."""
 
     def react(self, instance: str, to: Quote, emoji: str) -> str:
         """React to a message of somebody else's, and return the reaction's WhatsApp id."""

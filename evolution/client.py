@@ -62,6 +62,26 @@ def send_text(
     return sent
 
 
+def send_media(
+    instance: str, number: str, media: dict, quoted: dict | None = None
+) -> dict:
+    """Send {mediatype, media, fileName, ...}; return the message as accepted."""
+    extras = {"quoted": quoted, "caption": media.get("caption")}
+    body = {"number": number, **media}
+    body.pop("caption", None)
+    body |= {key: value for key, value in extras.items() if value}
+    sent = _call(
+        "POST",
+        f"/message/sendMedia/{_name(instance)}",
+        body=body,
+        timeout=settings.EVOLUTION_SEND_TIMEOUT,
+        sends=True,
+    )
+    if not isinstance(dig(sent, "key.id"), str):
+        raise errors.no_answer(status=201)
+    return sent
+
+
 def react(instance: str, key: dict, emoji: str) -> dict:
     """React to the message with this key; return the reaction as accepted."""
     sent = _call(

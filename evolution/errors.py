@@ -83,7 +83,7 @@ RULES = [
         {400, 413},
         # Lists of lists are errors against the schema of the request.
         r'"message": \[\[|Text is required|JID decoded|in JSON at position'
-        "|entity too large",
+        "|entity too large|Owned media must be",
         "rejected",
         "Evolution API rejected the request: {text}",
     ),

@@ -14,6 +14,7 @@ from conversations.whatsapp import (
     BridgeError,
     Event,
     GroupInfo,
+    Kind,
     MediaContent,
     Quote,
     SentMessage,
@@ -87,6 +88,27 @@ def send_message(
         quoted=_quoted(quote) if quote else None,
         mentioned=[user(jid) for jid in mentions],
         message_id=message_id,
+    )
+    return sent["key"]["id"]
+
+
+def send_media(
+    instance: str,
+    to: str,
+    kind: Kind,
+    content: MediaContent,
+    caption: str = "",
+    quote: Quote | None = None,
+) -> str:
+    media = {
+        "mediatype": kind.value,  # Evolution's words are ours
+        "mimetype": content.mimetype,
+        "media": base64.b64encode(content.data).decode(),
+        "fileName": content.name,
+        "caption": caption,
+    }
+    sent = client.send_media(
+        instance, to, media, quoted=_quoted(quote) if quote else None
     )
     return sent["key"]["id"]
 
@@ -220,10 +242,13 @@ def _sent_records(
 
 def _sent(record: dict) -> SentMessage:
     try:
+        found = content.read(record["message"])
         return SentMessage(
             whatsapp_id=record["key"]["id"],
-            text=content.read(record["message"]).text,
+            text=found.text,
             sent_at=datetime.fromtimestamp(int(record["messageTimestamp"]), UTC),
+            kind=found.kind,
+            media=found.media,
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # It may be the very one that is looked for.

@@ -119,7 +119,7 @@ class ConversationPage:
         conversation: Conversation,
         act: Callable[[dict], str],
     ) -> HttpResponse:
-        form = SteeringForm(request.POST)
+        form = SteeringForm(request.POST, request.FILES)
         try:
             if not form.is_valid():
                 raise NotPossible(_("That cannot be read."))

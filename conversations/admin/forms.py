@@ -179,6 +179,7 @@ class SteeringForm(forms.Form):
     action = forms.CharField()
     message = forms.IntegerField(required=False)
     text = forms.CharField(required=False, strip=False)
+    file = forms.FileField(required=False, allow_empty_file=True)
 
     def clean_text(self) -> str:
         return self.cleaned_data["text"].replace("\r\n", "\n")

@@ -240,7 +240,7 @@ LABELS = {
     "most_pictures": _("Pictures at most"),
     "largest_picture": _("Shrink pictures to"),
     "document_characters": _("Read of a document"),
-    "largest_file": _("Fetch no file larger than"),
+    "largest_file": _("No file larger than"),
     "unprompted_gap": _("Time between two unprompted replies"),
     "unprompted_per_hour": _("Unprompted replies an hour"),
     "unprompted_per_day": _("Unprompted replies a day"),
@@ -324,7 +324,9 @@ HELP = {
     "most_pictures": _("In one prompt; the latest of what it is given."),
     "largest_picture": _("Of the longer side. Larger ones cost more tokens."),
     "document_characters": _("From PDF and text files, from the start. 0: nothing."),
-    "largest_file": _("Voice messages, pictures, documents. 0: no files at all."),
+    "largest_file": _(
+        "Fetched, or sent by hand: voice messages, pictures, documents. 0: none."
+    ),
     "replies_per_minute": _("More than these looks like two bots that talk."),
     "daily_spend_limit": _("In the currency of the prices. Empty: no limit."),
     "daily_call_limit": _("Empty: no limit."),

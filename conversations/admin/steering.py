@@ -3,11 +3,13 @@
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from conversations import cases, steering
+from conversations.media.sending import uploaded
 from conversations.models import Conversation, Message
 from conversations.steering import NotPossible
 from llm.models import Label
@@ -21,9 +23,12 @@ def steer(
     action: str,
     text: str,
     message: int | None,
+    file: UploadedFile | None = None,
 ) -> str:
     """Do it, and say what was done; or raise NotPossible."""
     if message is None:
+        if file and action == "reply":
+            return _send_file(conversation, staff, text, file)
         return _steer_conversation(conversation, staff, action, text)
     found = conversation.messages.filter(pk=message).first()
     if found is None:
@@ -52,6 +57,17 @@ def _steer_conversation(
             steering.resume(conversation)
             return _("Resumed: the agent may speak again.")
     raise NotPossible(_("There is no such action."))
+
+
+def _send_file(
+    conversation: Conversation,
+    staff: AbstractBaseUser,
+    caption: str,
+    file: UploadedFile,
+) -> str:
+    steering.send_file(conversation, uploaded(file), caption, staff)
+    mark_read(conversation, timezone.now())
+    return _("Your file is on its way, and the agent stands back.")
 
 
 def _steer_message(

@@ -139,6 +139,15 @@ def upsert(message: Message, with_file: bool = False) -> dict:
     return message.data | {"message": content}
 
 
+def sent(message: Message, with_file: bool) -> dict:
+    """A message that the API sent, as it is answered and told."""
+    if not (with_file and message.file):
+        return message.data
+    return message.data | {
+        "message": {**message.data["message"], "base64": message.file}
+    }
+
+
 def context(
     mentions: list[str], quoted: Message | None, world: World, instance: Instance
 ) -> dict:

@@ -81,9 +81,40 @@ def picture() -> File:
 def content(file: File, caption: str, now: float) -> tuple[str, dict]:
     """The content of a message that carries the file, as Evolution tells it."""
     kind = TYPES.get(file.mimetype.partition("/")[0], "documentMessage")
+    told = _told(file, now)
+    if kind == "audioMessage":
+        return kind, told | {"seconds": file.seconds, "ptt": file.is_voice}
+    if kind == "documentMessage":
+        told |= {"title": file.name, "fileName": file.name}
+    return kind, told | ({"caption": caption} if caption else {})
+
+
+def sent(body: dict, context: dict, now: float) -> tuple[str, dict, File]:
+    """The content of a message that the API sends, and its file."""
+    kind = TYPES.get(body["mediatype"], "documentMessage")
+    try:
+        data = base64.b64decode(body["media"], validate=True)
+    except ValueError as error:
+        raise Refused(400, ["Owned media must be a url or base64"]) from error
+    name = str(body.get("fileName") or "")
+    file = File(data, str(body.get("mimetype") or ""), name)
+    told = _told(file, now)
+    if kind == "imageMessage":
+        told |= dict.fromkeys(("interactiveAnnotations", "scanLengths"), [])
+        told |= {"annotations": [], "height": 200, "width": 320}
+        told["jpegThumbnail"] = numbered(data[:64])
+    if kind == "documentMessage":
+        told["fileName"] = name
+    # WhatsApp has no words beside a sound.
+    if body.get("caption") and kind != "audioMessage":
+        told["caption"] = body["caption"]
+    return kind, told | ({"contextInfo": context} if context else {}), file
+
+
+def _told(file: File, now: float) -> dict:
     path = f"/v/t62.7117-24/{secrets.token_hex(12)}.enc?ccb=11-4&oh=x&oe=x"
     noise = secrets.token_bytes(32)
-    told = {
+    return {
         "url": f"https://mmg.whatsapp.net{path}",
         "mimetype": file.mimetype,
         "fileSha256": numbered(noise),
@@ -93,11 +124,6 @@ def content(file: File, caption: str, now: float) -> tuple[str, dict]:
         "directPath": path,
         "mediaKeyTimestamp": long(int(now)),
     }
-    if kind == "audioMessage":
-        return kind, told | {"seconds": file.seconds, "ptt": file.is_voice}
-    if kind == "documentMessage":
-        told |= {"title": file.name, "fileName": file.name}
-    return kind, told | ({"caption": caption} if caption else {})
 
 
 def _opus(words: str, seconds: int) -> bytes:

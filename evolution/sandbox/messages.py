@@ -1,11 +1,12 @@
 """What the product asks of the bridge: send, look up, tick as read, ask for groups."""
 
+import base64
 import re
 from datetime import datetime
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from evolution.sandbox import bodies
+from evolution.sandbox import bodies, files
 from evolution.sandbox.bodies import Refused
 from evolution.sandbox.instances import fields_of
 from evolution.sandbox.routes import Routes, route
@@ -73,6 +74,19 @@ def send_text(bridge: "Bridge", request: "Request") -> "Answer":
     return 201, message.data
 
 
+@route(ROUTES, "POST", "message/sendMedia")
+def send_media(bridge: "Bridge", request: "Request") -> "Answer":
+    instance = request.instance
+    body = require(request.body, number=str, mediatype=str, media=str)
+    require_link(instance, "sendMessage")
+    chat = _resolve(bridge, body["number"])
+    message = _store(bridge, instance, chat, body, bodies.new_id())
+    is_told = bool(instance.webhook and instance.webhook["webhookBase64"])
+    data = bodies.sent(message, is_told)
+    bridge.emit(instance, "send.message", data)
+    return 201, data
+
+
 def _resolve(bridge: "Bridge", number: str) -> str:
     """The JID that WhatsApp has for a number, a JID or a LID."""
     if number.endswith("@lid"):
@@ -96,13 +110,16 @@ def _store(
 ) -> Message:
     now = int(bridge.clock())
     info = _sent_context(bridge, instance, chat, body, now)
+    kind, content, file = "conversation", body.get("text"), None
+    if "media" in body:
+        kind, content, file = files.sent(body, info, now)
     data = {
         "key": {"remoteJid": chat, "fromMe": True, "id": message_id},
         "pushName": "Você",
         "status": "PENDING",
-        "message": {"conversation": body["text"]},
+        "message": {kind: content},
         **({"contextInfo": info} if info else {}),
-        "messageType": "conversation",
+        "messageType": kind,
         "messageTimestamp": now,
         "instanceId": instance.id,
         "source": bodies.source(message_id),
@@ -115,6 +132,7 @@ def _store(
         sender="",
         origin="api",
         db_id=bodies.new_db_id(),
+        **({"file": base64.b64encode(file.data).decode()} if file else {}),
     )
     message = instance.messages[message_id]
     # WhatsApp tells of deliveries in direct chats only.

@@ -13,7 +13,7 @@ from evolution.sandbox.bridge import Answer, Bridge
 
 logger = logging.getLogger(__name__)
 
-MAX_BODY = 8_000_000  # a file of 5 MB, in base64
+MAX_BODY = 70_000_000  # a file of 50 MB, in base64
 DROP = "drop"  # close the connection without an answer
 
 

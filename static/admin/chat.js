@@ -45,7 +45,8 @@
   document.addEventListener("steered", ({ target, detail }) => {
     for (const area of target.querySelectorAll?.("textarea") ?? []) area.value = area.defaultValue;
     if (detail.value !== "reply") return;
-    box.value = box.defaultValue = "";
+    box.value = box.defaultValue = find("reply-file").value = "";
+    find("attach").open = false;
     box.focus();
     wasAtEnd = true;
   });

@@ -9,6 +9,7 @@ from conversations.whatsapp import (
     Address,
     BridgeError,
     GroupInfo,
+    Kind,
     MediaContent,
     Quote,
     SentMessage,
@@ -27,6 +28,8 @@ after_send: Callable[[str], None] | None = None
 # Whom texts mentioned, and reactions: to what, whose it is, and the emoji.
 mentioned: list[str] = []
 reacted: list[tuple[str, str, str]] = []
+# What was sent as what.
+files: list[tuple[Kind, MediaContent]] = []
 # What was edited, and deleted (None for a text).
 changed: list[tuple[str, str, str | None]] = []
 change_error: BridgeError | None = None
@@ -52,6 +55,7 @@ def reset() -> None:
         media,
         fetched,
         changed,
+        files,
         others,
         reacted,
         mentioned,
@@ -98,12 +102,34 @@ def send_message(
     return sent_id
 
 
+def send_media(
+    instance: str,
+    to: str,
+    kind: Kind,
+    content: MediaContent,
+    caption: str = "",
+    quote: Quote | None = None,
+) -> str:
+    if before_send:
+        before_send(caption)
+    sent_id = f"OUT{len(record):03}"
+    sent.append({"to": to, "text": caption, "quote": quote, "id": sent_id})
+    files.append((kind, content))
+    told = {"mimetype": content.mimetype, "bytes": len(content.data)}
+    if kind == Kind.DOCUMENT:
+        told["file_name"] = content.name
+    record.append(SentMessage(sent_id, caption, timezone.now(), kind, told))
+    if after_send:
+        after_send(caption)
+    return sent_id
+
+
 def react(instance: str, to: Quote, emoji: str) -> str:
     if before_send:
         before_send(emoji)
     reacted.append((to.whatsapp_id, to.sender_jid, emoji))
     sent_id = f"REACT{len(reacted):03}"
-    record.append(SentMessage(sent_id, emoji, timezone.now()))
+    record.append(SentMessage(sent_id, emoji, timezone.now(), Kind.REACTION))
     return sent_id
 
 

@@ -1,3 +1,4 @@
+import base64
 import json
 import re
 import time
@@ -12,6 +13,8 @@ from conversations.whatsapp import (
     BridgeError,
     GroupInfo,
     IncomingMessage,
+    Kind,
+    MediaContent,
     Quote,
     SentMessage,
     provider as named_provider,
@@ -26,6 +29,10 @@ ALICE = Address("5511988887777@s.whatsapp.net", "239513548562601@lid")
 OURS = Address("5511999990009@s.whatsapp.net", "271357031895794@lid")
 SINCE = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 UNTIL = SINCE + timedelta(minutes=30)
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEklEQVR4nGP4z8CAFWEXHbQSACj/P8Fu"
+    "7N9hAAAAAElFTkSuQmCC"
+)
 
 
 def recorded(name):
@@ -244,6 +251,90 @@ def record(whatsapp_id, message, seconds=0):
         "message": message,
         "messageTimestamp": int(SINCE.timestamp()) + seconds,
     }
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    ("name", "kind", "content", "caption"),
+    [
+        (
+            "baileys_send/020-media_image_base64",
+            Kind.IMAGE,
+            MediaContent(PNG, "image/png", "a.png"),
+            "cap",
+        ),
+        (
+            "baileys_send/021-media_document",
+            Kind.DOCUMENT,
+            MediaContent(b"%PDF-1.4", "application/pdf", "a.pdf"),
+            "",
+        ),
+    ],
+)
+def test_sends_a_file_as_recorded(name, kind, content, caption):
+    replay(name)
+    exchange = recorded(name)
+
+    sent_id = provider.send_media("wa1", "5511988887777", kind, content, caption)
+
+    assert bodies() == [exchange["request"]["body"]]
+    assert sent_id == exchange["response"]["body"]["key"]["id"]
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    ("answer", "unknown"),
+    [
+        pytest.param({"status": 500, "json": {}}, True, id="failed"),
+        pytest.param({"status": 201, "body": "?"}, True, id="unreadable"),
+        pytest.param({"status": 201, "json": {}}, True, id="without an id"),
+        pytest.param({"status": 413, "body": "too large"}, True, id="refused oddly"),
+        pytest.param(
+            recorded("baileys_send/023-media_bad_base64")["response"],
+            False,
+            id="refused",
+        ),
+    ],
+)
+def test_whether_a_file_left_may_be_unknown(answer, unknown):
+    answer = {
+        "json" if key == "body" and isinstance(value, dict) else key: value
+        for key, value in answer.items()
+    }
+    responses.post(f"{URL}/message/sendMedia/wa1", **answer)
+
+    with pytest.raises(BridgeError) as caught:
+        provider.send_media("wa1", "1", Kind.IMAGE, MediaContent(PNG), "")
+
+    assert caught.value.unknown is unknown
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    ("name", "kind", "text", "facts"),
+    [
+        (
+            "baileys_send/020-media_image_base64",
+            Kind.IMAGE,
+            "cap",
+            {"mimetype": "image/png", "bytes": 270},
+        ),
+        (
+            "baileys_send/021-media_document",
+            Kind.DOCUMENT,
+            "",
+            {"mimetype": "application/pdf", "bytes": 8, "file_name": "a.pdf"},
+        ),
+    ],
+)
+def test_tells_what_is_recorded_of_a_file(name, kind, text, facts):
+    message = recorded(name)["response"]["body"]["message"]
+    found = page(1, 1, record("ONE", message))
+    responses.post(f"{URL}/chat/findMessages/wa1", json=found)
+
+    [sent] = provider.find_sent("wa1", [ALICE.phone_jid], SINCE, UNTIL)
+
+    assert (sent.kind, sent.text, sent.media) == (kind, text, facts)
 
 
 @responses.activate

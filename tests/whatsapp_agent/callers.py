@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth.models import Group, User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
 
@@ -30,8 +31,16 @@ class Api:
     client: Client = field(default_factory=Client)
     token: str = ""
 
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+    def upload(self, path: str, name: str, data: bytes, **fields: str) -> HttpResponse:
+        fields = {"file": SimpleUploadedFile(name, data), **fields}
+        return self.client.post(f"/api/{path}", fields, headers=self._headers)
+
     def __call__(self, method: str, path: str, body: Any = None) -> HttpResponse:
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        headers = self._headers
         url = f"/api/{path}"
         if method == "GET":
             return self.client.get(url, headers=headers)

@@ -16,7 +16,12 @@ from conversations.whatsapp import BridgeError
 from evolution.models import Instance
 from llm import api_pages, api_problems
 from llm.models import Decision
-from tests.factories import make_conversation, make_inbound, make_outbound
+from tests.factories import (
+    make_conversation,
+    make_inbound,
+    make_outbound,
+    make_settings,
+)
 from tests.whatsapp_agent.callers import Api, by_session, make_staff
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("roles")]
@@ -239,6 +244,40 @@ class TestSending:
         assert (stored.status, stored.author) == ("queued", "staff")
         conversation.refresh_from_db()
         assert conversation.is_taken_over
+
+    def test_a_file_by_hand_is_queued_and_takes_over(self, api, conversation):
+        path = f"conversations/{conversation.pk}/files"
+
+        response = api.upload(path, "../a.pdf", b"%PDF-1.4", caption="The bill")
+
+        queued, stored = response.json(), Message.objects.get()
+        assert (response.status_code, queued["id"]) == (202, stored.pk)
+        assert (queued["kind"], queued["text"]) == ("document", "The bill")
+        assert (stored.staff.username, stored.file.name) == ("sam", "a.pdf")
+        conversation.refresh_from_db()
+        assert conversation.is_taken_over
+
+    @pytest.mark.parametrize(
+        ("data", "caption", "status"),
+        [(b"", "", 409), (b"x" * 2_000, "", 409), (b"x", "a\x00", 422)],
+        ids=["empty", "too large", "NUL in the caption"],
+    )
+    def test_takes_no_file_that_cannot_be_sent(
+        self, api, conversation, data, caption, status
+    ):
+        make_settings(largest_file=0.001)
+        path = f"conversations/{conversation.pk}/files"
+
+        response = api.upload(path, "a.txt", data, caption=caption)
+
+        assert response.status_code == status
+        assert response["Content-Type"] == api_problems.MEDIA_TYPE
+        assert not Message.objects.exists()
+
+    def test_a_form_without_a_file_is_refused(self, api, conversation):
+        path = f"conversations/{conversation.pk}/files"
+
+        assert send(api, "POST", path, text="Hello")[0] == 422
 
     @pytest.mark.parametrize(
         "text", ["", "  ", "a\x00", "x" * 20_001, "\ud800", 7, None]

@@ -18,6 +18,8 @@ from whatsapp_agent.api import api
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("roles")]
 
 VIEWER, OPERATOR, ADMIN = 1, 2, 3
+# Sent as a form.
+FILE = {"file": "a.txt"}
 # The least role, and what is sent.
 OPERATIONS = {
     "GET conversations": (VIEWER, None),
@@ -27,6 +29,7 @@ OPERATIONS = {
     "POST conversations/{conversation}/resume": (OPERATOR, None),
     "GET conversations/{conversation}/messages": (VIEWER, None),
     "POST conversations/{conversation}/messages": (OPERATOR, {"text": "By hand"}),
+    "POST conversations/{conversation}/files": (OPERATOR, FILE),
     "GET messages": (VIEWER, None),
     "GET messages/{message}": (VIEWER, None),
     "PATCH messages/{sent}": (OPERATOR, {"text": "Edited"}),
@@ -132,7 +135,10 @@ def test_is_for_those_who_may(caller, everything, operation):
     if sent:
         sent = sent.replace("{decision}", str(everything["decision"]))
 
-    response = call(method, path.format(**everything), sent)
+    if body is FILE:
+        response = call.upload(path.format(**everything), "a.txt", b"Hello")
+    else:
+        response = call(method, path.format(**everything), sent)
 
     if not is_known:
         assert response.status_code == 401

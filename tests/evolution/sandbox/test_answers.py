@@ -10,6 +10,7 @@ from tests.evolution.sandbox.town import ALICE, GROUP, Town, recording, shape
 
 def prepare_open(town: Town) -> None:
     instance = town.link()
+    instance.webhook["webhookBase64"] = True
     people.write(
         town.bridge,
         instance,
@@ -46,6 +47,8 @@ baileys_send/012-text_quoted_key_only baileys_send/013-text_quoted_full
 baileys_send/014-text_quoted_unknown baileys_send/015-group_text
 baileys_send/016-group_text_mentioned baileys_send/017-group_text_everyone
 baileys_send/018-group_text_quoted baileys_send/019-group_unknown
+baileys_send/020-media_image_base64 baileys_send/021-media_document
+baileys_send/023-media_bad_base64
 baileys_send/028-reaction baileys_send/035-presence baileys_send/036-presence_group baileys_send/037-presence_bad
 baileys_send/038-mark_read_pn baileys_send/039-mark_read_lid
 baileys_send/040-mark_read_group baileys_send/041-mark_read_missing

@@ -74,6 +74,31 @@ def test_sending_emits_what_the_real_bridge_emitted(town, number, quoted, name):
     assert emitted["data"] == answer
 
 
+@pytest.mark.parametrize("name", ["020-media_image_base64", "021-media_document"])
+def test_a_file_is_told_of_as_the_real_bridge_did(town, name):
+    asked = recording(f"rest/baileys_send/{name}.json")["request"]["body"]
+    instance = town.link()
+    instance.webhook["webhookBase64"] = True
+
+    _, answer = town.ask("POST", "/message/sendMedia/wa1", asked)
+
+    [emitted] = town.emitted("send.message")
+    assert same_shape(emitted, f"send/{name[4:]}/01-send.message")
+    assert emitted["data"] == answer
+
+
+def test_the_record_keeps_no_file(town):
+    town.link()
+    asked = recording("rest/baileys_send/021-media_document.json")["request"]["body"]
+    town.ask("POST", "/message/sendMedia/wa1", asked)
+
+    _, found = town.ask("POST", "/chat/findMessages/wa1", {"where": {}})
+
+    [record] = found["messages"]["records"]
+    assert record["message"]["documentMessage"]["fileName"] == "a.pdf"
+    assert "base64" not in record["message"]
+
+
 def test_the_send_event_leaves_before_the_answer(town):
     town.link()
 

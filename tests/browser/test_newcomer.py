@@ -1,5 +1,7 @@
 """What somebody sees who just typed `make run`."""
 
+import re
+
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -39,7 +41,8 @@ def test_reads_why_it_spoke_and_why_it_was_silent(page: Page):
 
     reload_until_visible(page, page.get_by_text("It mentions the agent"))
     silent = page.locator("summary", has_text="Below threshold").first
-    expect(silent).to_contain_text("0.01 < 0.60")
+    # How little depends on what had been said by then.
+    expect(silent).to_contain_text(re.compile(r"0\.0\d < 0\.60"))
 
 
 def test_chats_with_the_agent_alone(page: Page):

@@ -476,7 +476,7 @@ def _obstacle(message: Message) -> tuple[str, str] | None:
         return Outcome.PAUSED, f"In {conversation.mode} mode nothing is sent unapproved"
     if message.received_at < agent.oldest_answered_at:
         return _too_late(message)
-    if message.part == 1 and message.decision_id:
+    if message.decision_id:
         return _overtaken(message)
     return None
 
@@ -496,6 +496,8 @@ def _overtaken(message: Message) -> tuple[str, str] | None:
     asked = hot.messages(_ASKED, message.decision_id)
     if asked and all(question.deleted_at for question in asked):
         return Outcome.FILTERED, "Deleted before the answer"
+    if message.part > 1:
+        return None  # what was begun is said to its end
     if any(one.edited_at and one.edited_at > message.received_at for one in asked):
         return Outcome.PENDING, "Edited before the answer: judged anew"
     prompt = hot.first(

@@ -103,6 +103,7 @@ def approve(draft: Message, staff: AbstractBaseUser, text: str | None = None) ->
             staff=staff,
             decision_id=draft.decision_id,
             quoted=_quoted(draft),
+            mentioned=next(iter(draft.mentions), ""),
         )
     _asked(draft).update(outcome=Outcome.REPLYING, reason=f"Approved by {staff}"[:300])
     mailbox.ring(draft.conversation_id)

@@ -576,3 +576,14 @@ class TestPoison:
 
         assert (model.write.called, outcomes()) == (False, ["response_failed"])
         assert reason() == "It crashed the worker again and again"
+
+
+def test_a_deletion_between_two_parts_ends_the_reply(bridge, model, work):
+    model.text = "\n\n".join(["x" * 3000, "y" * 3000])
+    conversation = receive(incoming(whatsapp_id="IN1"))
+    bridge.after_send = lambda text: intake.receive([MessageDeleted(INSTANCE, "IN1")])
+
+    work(conversation)
+
+    assert [message["text"][0] for message in bridge.sent] == ["x"]
+    assert outcomes() == ["filtered"]

@@ -14,12 +14,20 @@ def always(example: Example) -> bool:
     return True
 
 
+def asks(text: str) -> bool:
+    return "?" in text
+
+
+def asks_in_words(text: str) -> bool:
+    return asks(text) or bool(QUESTION & set(words(text)))
+
+
 def question_mark(example: Example) -> bool:
-    return "?" in example.said.text
+    return asks(example.said.text)
 
 
 def question_word(example: Example) -> bool:
-    return question_mark(example) or bool(QUESTION & set(words(example.said.text)))
+    return asks_in_words(example.said.text)
 
 
 def mention(example: Example) -> bool:

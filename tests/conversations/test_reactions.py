@@ -3,9 +3,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from conversations import intake
 from conversations.models import Conversation, Message
 from conversations.whatsapp import Address, BridgeError
+from tests.conversations.test_pipeline import outcomes, receive
 from tests.factories import (
     in_group,
     incoming,
@@ -21,19 +21,6 @@ LIKELY = {"reacts": True, "reaction_threshold": 0.4, "threshold": 0.6}
 @pytest.fixture(autouse=True)
 def _settings(db):
     make_settings(**LIKELY)
-
-
-def receive(*events, mode: str = "live") -> Conversation:
-    intake.receive(list(events))
-    conversation = Conversation.objects.latest("pk")
-    conversation.mode = mode
-    conversation.save()
-    return conversation
-
-
-def outcomes() -> list[str]:
-    found = Message.objects.inbound().order_by("pk")
-    return list(found.values_list("outcome", flat=True))
 
 
 def test_what_nearly_deserves_a_reply_gets_an_emoji(bridge, model, work):

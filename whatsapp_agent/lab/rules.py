@@ -13,14 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from conversations.models import Message
 from llm.lab.curves import Rule
 from llm.lab.findings import Finding
-from llm.providers.scripted.language import words
-from llm.providers.scripted.signs import QUESTION
+from llm.lab.rules import asks, asks_in_words
 
 RULES: dict[str | Promise, Callable[[str], bool]] = {
-    _("A question mark"): lambda text: "?" in text,
-    _("A question mark or word"): lambda text: (
-        "?" in text or bool(QUESTION & set(words(text)))
-    ),
+    _("A question mark"): asks,
+    _("A question mark or word"): asks_in_words,
 }
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from evolution.sandbox import bodies
 from evolution.sandbox.bodies import Refused
-from evolution.sandbox.messages import require, require_link
+from evolution.sandbox.messages import record_sent, require, require_link
 from evolution.sandbox.routes import Routes, route
 from evolution.sandbox.world import Instance, Message
 
@@ -21,30 +21,13 @@ def send_reaction(bridge: "Bridge", request: "Request") -> "Answer":
     target = instance.messages.get(body["key"].get("id"))
     if target is None:
         raise Refused(400, ["Message not found"])
-    message_id, now = bodies.new_id(), bridge.clock()
     content = {
         "text": body["reaction"],
         "key": body["key"],
-        "senderTimestampMs": int(now * 1000),
+        "senderTimestampMs": int(bridge.clock() * 1000),
     }
-    data = {
-        "key": {"remoteJid": target.chat, "fromMe": True, "id": message_id},
-        "pushName": "Você",
-        "status": "PENDING",
-        "message": {"reactionMessage": content},
-        "messageType": "reactionMessage",
-        "messageTimestamp": int(now),
-        "instanceId": instance.id,
-        "source": bodies.source(message_id),
-    }
-    bridge.record(
-        "message",
-        instance=instance.name,
-        data=data,
-        chat=target.chat,
-        sender="",
-        origin="api",
-        db_id=bodies.new_db_id(),
+    message = record_sent(
+        bridge, instance, target.chat, bodies.new_id(), {"reactionMessage": content}
     )
     bridge.record(
         "reaction",
@@ -53,8 +36,8 @@ def send_reaction(bridge: "Bridge", request: "Request") -> "Answer":
         sender="",
         emoji=body["reaction"],
     )
-    bridge.emit(instance, "send.message", data)
-    return 201, data
+    bridge.emit(instance, "send.message", message.data)
+    return 201, message.data
 
 
 @route(ROUTES, "POST", "chat/updateMessage")

@@ -113,14 +113,38 @@ def _store(
     kind, content, file = "conversation", body.get("text"), None
     if "media" in body:
         kind, content, file = files.sent(body, info, now)
+    carried = {"file": base64.b64encode(file.data).decode()} if file else {}
+    message = record_sent(
+        bridge, instance, chat, message_id, {kind: content}, info, **carried
+    )
+    # WhatsApp tells of deliveries in direct chats only.
+    if not chat.endswith(GROUP):
+        bridge.later(
+            bridge.pace.receipt,
+            lambda: give_receipt(bridge, instance, message, "DELIVERY_ACK"),
+        )
+    return message
+
+
+def record_sent(
+    bridge: "Bridge",
+    instance: Instance,
+    chat: str,
+    message_id: str,
+    content: dict,
+    info: dict | None = None,
+    **carried: str,
+) -> Message:
+    """Note down what was sent through the API; the content is named by its type."""
+    (kind,) = content
     data = {
         "key": {"remoteJid": chat, "fromMe": True, "id": message_id},
         "pushName": "Você",
         "status": "PENDING",
-        "message": {kind: content},
+        "message": content,
         **({"contextInfo": info} if info else {}),
         "messageType": kind,
-        "messageTimestamp": now,
+        "messageTimestamp": int(bridge.clock()),
         "instanceId": instance.id,
         "source": bodies.source(message_id),
     }
@@ -132,16 +156,9 @@ def _store(
         sender="",
         origin="api",
         db_id=bodies.new_db_id(),
-        **({"file": base64.b64encode(file.data).decode()} if file else {}),
+        **carried,
     )
-    message = instance.messages[message_id]
-    # WhatsApp tells of deliveries in direct chats only.
-    if not chat.endswith(GROUP):
-        bridge.later(
-            bridge.pace.receipt,
-            lambda: give_receipt(bridge, instance, message, "DELIVERY_ACK"),
-        )
-    return message
+    return instance.messages[message_id]
 
 
 def _sent_context(

@@ -71,6 +71,7 @@ def _without_pictures(prompt: str) -> tuple[int, str]:
     plain = [json.loads(item) for item in kept]
     for item in plain:
         item.pop("picture", None)
+        item.pop("stills", None)
     return pictures, "\n".join(map(dump, plain))
 
 

@@ -42,6 +42,23 @@ def test_marks_the_message_whose_picture_goes_along():
     assert '"picture": 1' in request.prompt
 
 
+def test_marks_the_message_whose_stills_go_along():
+    stills = [Attachment(1, "image/jpeg", b"JPEG", 7, second) for second in (0, 5)]
+
+    call = judge(chat("Ana: what is this?"), attachments=[*stills, PICTURE]).call
+
+    chat_line = call.input.rpartition("\n\n")[2].splitlines()[1]
+    told = json.loads(chat_line)
+    assert (told["stills"], told["picture"]) == ([1, 2], 3)
+    assert '"second": 5' in call.input
+
+
+def test_tells_of_a_gif():
+    lines = [replace(chat("Ana: haha")[0], kind="video", media={"gif": True})]
+
+    assert '"kind": "video", "gif": true' in judge(lines).call.input
+
+
 def test_gives_a_provider_only_what_it_takes():
     odd = replace(PICTURE, mimetype="image/tiff")
 

@@ -30,6 +30,7 @@ from conversations.mailbox import (
     SUSPECT_AFTER,
     Lease,
     LeaseLost,
+    backoff,
     claim,
     fence,
     holding,
@@ -92,7 +93,7 @@ def _stumble(lease: Lease, error: Exception) -> None:
     )
     if errors + 1 >= GIVE_UP_AFTER:
         _give_up(lease, f"Internal error: {error!r}")
-    park(lease, now() + timedelta(seconds=min(60, 0.5 * 2**errors)), errors=errors + 1)
+    park(lease, now() + backoff(errors), errors=errors + 1)
 
 
 def _give_up(lease: Lease, reason: str) -> None:

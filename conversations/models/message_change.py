@@ -33,6 +33,13 @@ class MessageChange(models.Model):
 
     class Meta:
         default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["message"],
+                condition=Q(state="waiting"),
+                name="one_waiting_change_per_message",
+            )
+        ]
         indexes = [
             models.Index(
                 fields=["due_at"], condition=Q(state="waiting"), name="waiting_changes"

@@ -9,7 +9,7 @@ from ninja.errors import HttpError
 from pydantic import Field, StringConstraints
 
 from conversations import instance_settings, settings_history as history
-from conversations.admin import settings_fields
+from conversations.admin import settings_sections
 from conversations.admin.forms import AgentSettingsForm
 from conversations.admin.instance_form import OWN, InstanceSettingsForm
 from conversations.models import AgentSettings
@@ -23,26 +23,26 @@ Name = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00/]+$")]
 class SettingsOut(ModelSchema):
     class Meta:
         model = AgentSettings
-        fields = list(settings_fields.NAMES)
+        fields = list(settings_sections.NAMES)
 
 
 class SettingsIn(ModelSchema, extra="forbid"):
     class Meta:
         model = AgentSettings
-        fields = list(settings_fields.NAMES)
+        fields = list(settings_sections.NAMES)
         fields_optional = "__all__"
 
 
 class InForce(ModelSchema):
     class Meta:
         model = AgentSettings
-        fields = list(settings_fields.OVERRIDABLE)
+        fields = list(settings_sections.OVERRIDABLE)
 
 
 class OwnIn(ModelSchema, extra="forbid"):
     class Meta:
         model = AgentSettings
-        fields = list(settings_fields.OVERRIDABLE)
+        fields = list(settings_sections.OVERRIDABLE)
         fields_optional = "__all__"
 
 
@@ -68,7 +68,7 @@ def change_settings(request: HttpRequest, change: SettingsIn) -> AgentSettings:
     with transaction.atomic():
         row = history.lock()
         form = AgentSettingsForm(
-            history.values(row, settings_fields.NAMES) | wanted, instance=row
+            history.values(row, settings_sections.NAMES) | wanted, instance=row
         )
         if not form.is_valid():
             raise Invalid(form)
@@ -124,5 +124,5 @@ def _filled(before: dict, row: AgentSettings, wanted: dict) -> dict:
     own = (set(before["own"]) | given.keys()) - (wanted.keys() - given.keys())
     mine = instance_settings.own(row, before["instance"])
     own_values = {one: history.read(one, mine[one]) for one in own & mine.keys()}
-    values = history.values(row, settings_fields.OVERRIDABLE) | own_values | given
-    return values | {f"{OWN}{one}": one in own for one in settings_fields.OVERRIDABLE}
+    values = history.values(row, settings_sections.OVERRIDABLE) | own_values | given
+    return values | {f"{OWN}{one}": one in own for one in settings_sections.OVERRIDABLE}

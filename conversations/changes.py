@@ -54,7 +54,10 @@ def is_own(message: Message) -> bool:
 
 @transaction.atomic
 def ask(message: Message, staff: AbstractBaseUser, text: str = "") -> MessageChange:
-    """Have it edited to the text, or deleted where there is none."""
+    """Have it edited to the text, or deleted where there is none.
+
+    Raises IntegrityError while an earlier change of it waits.
+    """
     change = MessageChange.objects.create(
         message=message, staff=staff, text=text, is_deletion=not text
     )
@@ -80,6 +83,8 @@ def work(pk: int) -> None:
     change = MessageChange.objects.select_related("message__conversation").get(pk=pk)
     if why := obstacle(change.message, is_deletion=change.is_deletion):
         return _end(change, State.FAILED, why)
+    if change.attempts > MOST_ATTEMPTS:
+        return _end(change, State.FAILED, change.error or _("No try came to its end."))
     try:
         _tell_the_bridge(change)
     except BridgeError as error:

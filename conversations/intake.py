@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from conversations import contacts, hot, outbox
+from conversations import contacts, delivery, hot
 from conversations.mailbox import enqueue, make_due
 from conversations.media.fetching import CARRIERS
 from conversations.media.sending import is_same
@@ -74,7 +74,7 @@ def receive_message(event: IncomingMessage) -> Message | None:
         if _is_known(event, conversation):
             return None
         if ours := _sent_by_us(event, conversation):
-            outbox.confirm(ours, event.whatsapp_id)
+            delivery.confirm(ours, event.whatsapp_id)
             return None
         return _store_own(event, conversation)
     return _store_inbound(event, conversation, sender)
@@ -85,7 +85,7 @@ def _is_known(event: IncomingMessage, conversation: Conversation) -> bool:
     stored = conversation.messages.exclude(whatsapp_id="")
     known = stored.filter(whatsapp_id=event.whatsapp_id).first()
     if known and known.status in Message.UNSETTLED:
-        outbox.confirm(known, event.whatsapp_id)
+        delivery.confirm(known, event.whatsapp_id)
     return known is not None
 
 
@@ -252,9 +252,9 @@ def update_status(event: StatusUpdate) -> None:
         _refuse_if_just_being_sent(event)
     elif message.status in BELOW[event.status]:
         if event.status == Message.Status.FAILED:
-            outbox.fail(message, "WhatsApp refused the message")
+            delivery.fail(message, "WhatsApp refused the message")
         else:
-            outbox.confirm(message, event.whatsapp_id, event.status)
+            delivery.confirm(message, event.whatsapp_id, event.status)
 
 
 def _refuse_if_just_being_sent(event: StatusUpdate) -> None:

@@ -65,6 +65,10 @@ def now() -> datetime:
         return cursor.fetchone()[0]
 
 
+def backoff(attempts: int) -> timedelta:
+    return timedelta(seconds=min(60, 0.5 * 2**attempts))
+
+
 def lease_end() -> datetime:
     return now() + timedelta(seconds=settings.LEASE_SECONDS)
 

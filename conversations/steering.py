@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from conversations import cases, changes, intake, mailbox, outbox
@@ -201,9 +201,10 @@ def delete(message: Message, staff: AbstractBaseUser) -> None:
 def _change(message: Message, staff: AbstractBaseUser, text: str = "") -> None:
     if why := changes.obstacle(message, is_deletion=not text):
         raise NotPossible(why)
-    if message.changes.filter(state="waiting").exists():
-        raise NotPossible("It is being changed already.")
-    changes.ask(message, staff, text)
+    try:
+        changes.ask(message, staff, text)
+    except IntegrityError:
+        raise NotPossible("It is being changed already.") from None
 
 
 def _lock(conversation: Conversation) -> Conversation:

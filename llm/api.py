@@ -74,7 +74,7 @@ class DecisionFilters(Paging):
     after: Key | None = Field(None, description="Only those newer than this one.")
     step: Literal["relevance", "response"] | None = None
     source: Literal["rule", "model"] | None = None
-    outcome: Literal["reply", "silent", "written", "failed"] | None = None
+    outcome: Literal["reply", "silent", "written", "failed", "overtaken"] | None = None
 
 
 @router.get(

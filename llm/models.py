@@ -30,6 +30,8 @@ class Decision(models.Model):
         SILENT = "silent", _("Silent")
         WRITTEN = "written", _("Written")
         FAILED = "failed", _("Failed")
+        # It was answered, but the question was edited or deleted meanwhile.
+        OVERTAKEN = "overtaken", _("Overtaken")
 
     conversation = models.ForeignKey(
         "conversations.Conversation", models.CASCADE, related_name="decisions"

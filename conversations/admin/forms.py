@@ -7,7 +7,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from conversations import settings_history as history
-from conversations.admin import settings_fields
+from conversations.admin import settings_fields, settings_sections
 from conversations.models import AgentSettings, Conversation, SettingsChange
 
 # The least and the most that a setting may be.
@@ -39,7 +39,7 @@ LIMITS = {
     "unprompted_gap": (0, None),
     "daily_spend_limit": (0, None),
     # A century; what is a day old may still be needed.
-    **dict.fromkeys(settings_fields.KEPT, (1, 36_500)),
+    **dict.fromkeys(settings_sections.KEPT, (1, 36_500)),
 }
 # A longer number is no key, and no database takes it for one.
 LONGEST_KEY = 18
@@ -98,7 +98,7 @@ class AgentSettingsForm(LimitedForm):
 
     class Meta:
         model = AgentSettings
-        fields = settings_fields.NAMES
+        fields = settings_sections.NAMES
         labels = settings_fields.LABELS
         help_texts = settings_fields.HELP
         widgets = {
@@ -109,7 +109,7 @@ class AgentSettingsForm(LimitedForm):
 
     def __init__(self, data=None, files=None, *, instance, **kwargs) -> None:
         self.seen = history.latest()
-        self.current = history.values(instance, settings_fields.NAMES)
+        self.current = history.values(instance, settings_sections.NAMES)
         self.theirs = _later(data)
         base = {name: _value_before(name, them) for name, them in self.theirs.items()}
         super().__init__(data, files, instance=instance, initial=base, **kwargs)
@@ -166,7 +166,7 @@ def _later(data: Mapping | None) -> dict[str, list[SettingsChange]]:
     if seen is None:
         return {}
     later = history.since(seen)
-    return {name: later[name] for name in later.keys() & set(settings_fields.NAMES)}
+    return {name: later[name] for name in later.keys() & set(settings_sections.NAMES)}
 
 
 def _value_before(name: str, changes: list[SettingsChange]) -> object:

@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext as _
 
 from conversations import instance_settings, settings_history as history
-from conversations.admin import settings_fields
+from conversations.admin import settings_fields, settings_sections
 from conversations.admin.forms import (
     AgentSettingsForm,
     LimitedForm,
@@ -23,7 +23,7 @@ class InstanceSettingsForm(LimitedForm):
     """A value is the instance's own where its box is ticked, or where it was changed."""
 
     class Meta(AgentSettingsForm.Meta):
-        fields = settings_fields.OVERRIDABLE
+        fields = settings_sections.OVERRIDABLE
 
     def __init__(self, data=None, *, row: AgentSettings, name: str, **kwargs) -> None:
         self.row, self.name, self.seen = row, name, history.latest()

@@ -14,7 +14,12 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from conversations import instance_settings, numbers, settings_history as history
-from conversations.admin import settings_fields, settings_history, settings_page
+from conversations.admin import (
+    settings_fields,
+    settings_history,
+    settings_page,
+    settings_sections,
+)
 from conversations.admin.instance_form import OWN, InstanceSettingsForm
 from conversations.instance_settings import COMMON
 from conversations.models import AgentSettings
@@ -108,7 +113,8 @@ def _show(
     may_change = request.user.has_perm(CHANGE)
     rows = {row.name: row for row in _rows(form, may_change)}
     sections = [
-        settings_page.section_of(section, rows) for section in settings_fields.SECTIONS
+        settings_page.section_of(section, rows)
+        for section in settings_sections.SECTIONS
     ]
     sees_changes = request.user.has_perm("conversations.view_settingschange")
     context = {
@@ -123,7 +129,7 @@ def _show(
         "form": form,
         "errors": form.errors,
         "seen": form.seen,
-        "switch": rows[settings_fields.SWITCH],
+        "switch": rows[settings_sections.SWITCH],
         "sections": [one for one in sections if one.groups],
         "changes": settings_history.latest(form.name) if sees_changes else None,
         "may_change": may_change,
@@ -134,7 +140,7 @@ def _show(
 
 
 def _rows(form: InstanceSettingsForm, may_change: bool) -> Iterator[settings_page.Row]:
-    for name in settings_fields.OVERRIDABLE:
+    for name in settings_sections.OVERRIDABLE:
         bound, mine = form[name], form.own.get(name, COMMON)
         in_force = form.row_value(name) if mine == COMMON else history.read(name, mine)
         yield settings_page.Row(

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from conversations import settings_history as history
-from conversations.admin import instance_page, settings_fields, settings_page
+from conversations.admin import instance_page, settings_page, settings_sections
 from conversations.admin.forms import AgentSettingsForm
 from conversations.models import AgentSettings
 
@@ -16,7 +16,7 @@ from conversations.models import AgentSettings
 @admin.register(AgentSettings)
 class AgentSettingsAdmin(admin.ModelAdmin):
     form = AgentSettingsForm
-    fields = settings_fields.NAMES
+    fields = settings_sections.NAMES
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict | None = None

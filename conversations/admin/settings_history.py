@@ -16,7 +16,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _, gettext_lazy
 
 from conversations import instance_settings, settings_history as history
-from conversations.admin import settings_fields
+from conversations.admin import settings_fields, settings_sections
 from conversations.admin.forms import AgentSettingsForm
 from conversations.instance_settings import COMMON
 from conversations.models import AgentSettings, SettingsChange
@@ -102,7 +102,7 @@ def _undo_of_instance(
     wanted = {**mine, **change.before}
     laid = {
         name: getattr(row, name) if wanted.get(name, COMMON) == COMMON else wanted[name]
-        for name in settings_fields.OVERRIDABLE
+        for name in settings_sections.OVERRIDABLE
     }
     _refuse_the_invalid(laid, change)
     instance_settings.save(row, change.instance, change.before, staff, undoes=change)
@@ -110,7 +110,9 @@ def _undo_of_instance(
 
 
 def _refuse_what_is_gone(change: SettingsChange) -> None:
-    known = settings_fields.OVERRIDABLE if change.instance else settings_fields.NAMES
+    known = (
+        settings_sections.OVERRIDABLE if change.instance else settings_sections.NAMES
+    )
     if gone := change.before.keys() - set(known):
         raise NotUndone(
             _("There is no such setting any more: %s.") % settings_fields.labels(gone)
@@ -141,11 +143,11 @@ def _refuse(now: history.Values, change: SettingsChange) -> None:
 
 def _refuse_what_cannot_be(row: AgentSettings, change: SettingsChange) -> None:
     """The rest of the settings may have moved on, and so may the rules."""
-    _refuse_the_invalid(history.values(row, settings_fields.NAMES), change)
+    _refuse_the_invalid(history.values(row, settings_sections.NAMES), change)
 
 
 def _refuse_the_invalid(data: history.Values, change: SettingsChange) -> None:
-    common = history.values(AgentSettings.load(), settings_fields.NAMES)
+    common = history.values(AgentSettings.load(), settings_sections.NAMES)
     form = AgentSettingsForm(common | data, instance=AgentSettings.load())
     if not form.is_valid():
         reasons = (

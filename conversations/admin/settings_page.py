@@ -16,7 +16,7 @@ from django.utils.text import Truncator
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
-from conversations.admin import settings_fields, settings_history
+from conversations.admin import settings_fields, settings_history, settings_sections
 from conversations.models import (
     AgentSettings,
     Contact,
@@ -113,8 +113,10 @@ def context(request: HttpRequest, adminform: AdminForm, row: AgentSettings) -> d
     return {
         "title": _("Settings"),
         "subtitle": None,
-        "switch": rows[settings_fields.SWITCH],
-        "sections": [section_of(section, rows) for section in settings_fields.SECTIONS],
+        "switch": rows[settings_sections.SWITCH],
+        "sections": [
+            section_of(section, rows) for section in settings_sections.SECTIONS
+        ],
         "changes": settings_history.latest() if sees_changes else None,
         "stored": list(_stored(request)),
         "pruned": list(_pruned()),
@@ -124,7 +126,7 @@ def context(request: HttpRequest, adminform: AdminForm, row: AgentSettings) -> d
     }
 
 
-def section_of(section: settings_fields.Section, rows: dict[str, Row]) -> Section:
+def section_of(section: settings_sections.Section, rows: dict[str, Row]) -> Section:
     """With those of its rows that there are."""
     groups = [
         Rows(group.title, [rows[name] for name in group.fields if name in rows])

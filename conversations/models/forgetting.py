@@ -1,23 +1,19 @@
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from conversations.models.by_staff import ByStaff
 from conversations.models.conversation import Contact
 
 
-class Forgetting(models.Model):
-    """That all which a contact said is to be deleted; scores, outcomes and counts stay."""
+class Forgetting(ByStaff):
+    """That all which a contact said is to be deleted; scores, outcomes and counts stay.
+
+    Without staff: they asked themselves, or somebody at the command line did.
+    """
 
     contact = models.ForeignKey(Contact, models.PROTECT, related_name="forgettings")
-    staff = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="+",
-    )  # None: they asked themselves, or somebody at the command line did
     asked_at = models.DateTimeField(auto_now_add=True)
     due_at = models.DateTimeField(default=timezone.now)
     done_at = models.DateTimeField(null=True, blank=True)

@@ -1,13 +1,13 @@
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from conversations.models.by_staff import ByStaff
 from conversations.models.message import Message
 
 
-class MessageChange(models.Model):
+class MessageChange(ByStaff):
     """That staff want a message which was sent edited, or deleted, for everybody."""
 
     class State(models.TextChoices):
@@ -18,13 +18,6 @@ class MessageChange(models.Model):
     message = models.ForeignKey(Message, models.CASCADE, related_name="changes")
     is_deletion = models.BooleanField(default=False)
     text = models.TextField(blank=True)  # kept until it is done or has failed
-    staff = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="+",
-    )
     asked_at = models.DateTimeField(auto_now_add=True)
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     due_at = models.DateTimeField(default=timezone.now)
@@ -33,6 +26,13 @@ class MessageChange(models.Model):
 
     class Meta:
         default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["message"],
+                condition=Q(state="waiting"),
+                name="one_waiting_change_per_message",
+            )
+        ]
         indexes = [
             models.Index(
                 fields=["due_at"], condition=Q(state="waiting"), name="waiting_changes"

@@ -78,6 +78,15 @@ def test_a_change_that_cannot_be_made_says_why(
     assert (sent.text, sent.edited_at) == ("At nine.", None)
 
 
+def test_a_change_that_kills_each_worker_is_given_up(sent, bridge, admin_user):
+    steering.edit(sent, "At ten.", admin_user)
+
+    failed = change(attempts=changes.MOST_ATTEMPTS)
+
+    assert (failed.state, failed.error) == ("failed", "No try came to its end.")
+    assert bridge.changed == []
+
+
 def test_is_made_by_one_worker(sent, bridge, admin_user):
     steering.edit(sent, "At ten.", admin_user)
     MessageChange.objects.update(due_at=timezone.now() + timedelta(seconds=60))

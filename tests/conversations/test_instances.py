@@ -15,7 +15,7 @@ from conversations import (
     numbers,
     settings_history as history,
 )
-from conversations.admin.settings_fields import NAMES, OVERRIDABLE
+from conversations.admin.settings_sections import NAMES, OVERRIDABLE
 from conversations.instance_settings import COMMON
 from conversations.models import AgentSettings, Conversation, Message, SettingsChange
 from conversations.whatsapp import Address

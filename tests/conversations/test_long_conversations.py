@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from conversations import outbox, pipeline
+from conversations import delivery, outbox, pipeline
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
 
@@ -26,7 +26,7 @@ def plan(sql: str, *values: object) -> str:
             id="the quoted message",
         ),
         pytest.param(
-            outbox._ECHO, (1, "A", 2), "one_message_per_whatsapp_id", id="its echo"
+            delivery._ECHO, (1, "A", 2), "one_message_per_whatsapp_id", id="its echo"
         ),
         pytest.param(
             f"{MESSAGES} {pipeline._PENDING}",
@@ -35,7 +35,10 @@ def plan(sql: str, *values: object) -> str:
             id="what waits",
         ),
         pytest.param(
-            outbox._OTHER_PART, (1, 2), "outbox_messages", id="another part of a reply"
+            delivery._OTHER_PART,
+            (1, 2),
+            "outbox_messages",
+            id="another part of a reply",
         ),
     ],
 )

@@ -429,7 +429,7 @@ class TestMeanwhile:
         work(conversation)
 
         kept = Decision.objects.filter(step="response").order_by("pk").first()
-        assert (kept.outcome, kept.error) == ("failed", pipeline.CHANGED)
+        assert (kept.outcome, kept.error) == ("overtaken", "")
 
     def test_a_deletion_while_the_model_writes_cancels_the_answer(
         self, bridge, model, work, while_writing

@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from conversations.admin import settings_fields
-from conversations.admin.settings_fields import NAMES
+from conversations.admin import settings_sections
+from conversations.admin.settings_sections import NAMES
 from conversations.models import AgentSettings, SettingsChange
 from llm.models import Decision
 from tests.factories import make_conversation, make_settings
@@ -233,7 +233,7 @@ class TestSaving:
         assert errors(response).keys() == {name}
         assert not SettingsChange.objects.exists()
 
-    @pytest.mark.parametrize("name", settings_fields.KEPT)
+    @pytest.mark.parametrize("name", settings_sections.KEPT)
     def test_keeps_for_ever_where_no_days_are_given(self, admin_client, name):
         make_settings(**{name: 30})
 

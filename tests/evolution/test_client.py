@@ -11,7 +11,7 @@ import pytest
 import responses
 
 from conversations.whatsapp import BridgeError
-from evolution import client
+from evolution import client, transport
 
 RECORDINGS = Path(__file__).parent / "recordings"
 URL = "http://evolution.test:9209"
@@ -171,7 +171,7 @@ def calls(recording):
             return partial(call, name, query, body or {}), value
     # What we do not call is answered in the same way.
     sends = path.startswith("/message/")
-    return partial(client._call, method, path, sends=sends), lambda answer: answer
+    return partial(transport.call, method, path, sends=sends), lambda answer: answer
 
 
 NOT_CONNECTED = ("not_connected", True, False)
@@ -333,7 +333,7 @@ def test_knows_a_server_that_wants_a_licence():
 
 @responses.activate
 def test_refuses_to_read_an_endless_answer(monkeypatch):
-    monkeypatch.setattr(client, "MAX_BYTES", 1000)
+    monkeypatch.setattr(transport, "MAX_BYTES", 1000)
     responses.get(f"{URL}/instance/fetchInstances", body="[" + " " * 1000 + "]")
 
     with pytest.raises(BridgeError) as caught:
@@ -630,7 +630,7 @@ def test_knows_that_nothing_left_when_the_connection_is_refused(settings):
 def test_knows_that_nothing_left_when_nobody_takes_the_connection(
     settings, monkeypatch
 ):
-    monkeypatch.setattr(client, "CONNECT_TIMEOUT", 0.2)
+    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.2)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from conversations import intake, outbox
+from conversations import delivery, intake, outbox
 from conversations.models import Conversation, Message
 from conversations.whatsapp import (
     Address,
@@ -134,7 +134,7 @@ def test_any_reply_can_be_put_in_the_outbox_and_fail(said, error):
         outbox.put(group, [said], author="agent", status="queued")
         message = group.messages.get()
         assert message.text == said
-        outbox.fail(message, text(error))
+        delivery.fail(message, text(error))
         assert group.messages.get().status == "failed"
         transaction.set_rollback(True)
 

@@ -17,6 +17,7 @@ CALLERS = {
     "evolution/errors.py": "",  # their exceptions only
     "evolution/sandbox/phone.py": "",
     "evolution/sandbox/webhooks.py": "",  # the sandbox stands in for Evolution
+    "evolution/transport.py": "EVOLUTION_URL",
     "llm/providers/transport.py": "LLM_PROVIDERS",
     "whatsapp_agent/auth/backends.py": "OIDC_*",
     "whatsapp_agent/auth/keys.py": "OIDC_*",

@@ -30,6 +30,8 @@ from conversations.whatsapp import BridgeError, Kind, MediaContent, Quote
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 20
+# The bridge itself failed over it; what stands before it, and is down, says otherwise.
+ANSWERED_NO = (400, 500)
 # A process that was frozen after it stored its intent must not send any more.
 SEND_WITHIN = 1.0
 # Seconds, for one message.
@@ -277,6 +279,8 @@ def _not_sent(message: Message, error: BridgeError) -> datetime | None:
     logger.warning("Message %s: %s", message.pk, error)
     mine = _mine(message)
     if error.unknown:
+        if error.status in ANSWERED_NO and carries_file(message):
+            sending.note_refusal(message)
         mine.update(status=Status.UNKNOWN, error=str(error)[:500])
         return message.attempted_at + timedelta(seconds=settings.RECONCILE_SECONDS)
     if error.retryable:

@@ -8,9 +8,11 @@ import mimetypes
 
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import F, QuerySet
 
-from conversations.media.fetching import MEGABYTE, clean_name
-from conversations.media.sniffing import OTHER, sniff
+from conversations.media.fetching import MEGABYTE, carries_file, clean_name
+from conversations.media.pictures import is_whole
+from conversations.media.sniffing import OTHER, PICTURES, sniff
 from conversations.media.storage import faults
 from conversations.models import AgentSettings, MediaFile, Message
 from conversations.whatsapp import Kind, MediaContent
@@ -29,6 +31,7 @@ SHOWN = {
 VAGUE = {OTHER, "text/plain", "application/zip"}
 LONGEST_CAPTION = 1_024  # WhatsApp cuts off the rest
 LONGEST_NAME = 150
+MOST_REFUSALS = 3
 MOST_BYTES = 50 * MEGABYTE  # the most that the settings may allow
 
 
@@ -51,7 +54,7 @@ def hold(agent: AgentSettings, sent: MediaContent, caption: str) -> MediaFile:
     _check(agent, sent, caption)
     file = MediaFile(
         name=_named(sent),
-        mimetype=sniff(sent.data, sent.mimetype),
+        mimetype=_type(sent),
         bytes=len(sent.data),
         sha256=hashlib.sha256(sent.data).hexdigest(),
         state=MediaFile.State.STORED,
@@ -74,6 +77,12 @@ def _check(agent: AgentSettings, sent: MediaContent, caption: str) -> None:
         raise Unsendable(
             f"What stands under a file has up to {LONGEST_CAPTION} characters."
         )
+
+
+def _type(sent: MediaContent) -> str:
+    """A damaged picture is none: the bridge would trip over it, and no phone shows it."""
+    found = sniff(sent.data, sent.mimetype)
+    return OTHER if found in PICTURES and not is_whole(sent.data) else found
 
 
 def _named(sent: MediaContent) -> str:
@@ -108,6 +117,21 @@ def content(message: Message) -> MediaContent:
     except faults() as error:
         raise NotNow(f"Its file cannot be read: {error!r}") from error
     return MediaContent(data, message.media["mimetype"], file.name)
+
+
+def note_refusal(message: Message) -> None:
+    """The bridge answered that it failed, not that the file can never be sent."""
+    MediaFile.objects.filter(message=message).update(attempts=F("attempts") + 1)
+
+
+def is_refused(message: Message) -> bool:
+    """Whether the bridge failed over its file so often that it always will."""
+    refused = MediaFile.objects.filter(message=message, attempts__gte=MOST_REFUSALS)
+    return carries_file(message) and refused.exists()
+
+
+def forgive(messages: QuerySet[Message]) -> None:
+    MediaFile.objects.filter(message__in=messages).update(attempts=0)
 
 
 def is_same(message: Message, kind: str, text: str, media: dict) -> bool:

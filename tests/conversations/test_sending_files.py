@@ -293,7 +293,7 @@ class TestUnknownOutcome:
     def test_is_not_given_up_while_the_bridge_does_not_answer(self, send, conversation):
         send()
         bridge.before_send = raising(UNKNOWN)
-        for _ in range(4):
+        for _ in range(3):
             flush(conversation)
             age(conversation, 4000)
         bridge.before_send = None

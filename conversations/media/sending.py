@@ -5,18 +5,22 @@ What is stored and then not queued has no row, and is swept away like any such f
 
 import hashlib
 import mimetypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import F, QuerySet
 
-from conversations.media.fetching import MEGABYTE, carries_file, clean_name
+from conversations.media import lanes
+from conversations.media.fetching import MEGABYTE, MOST_BYTES, carries_file, clean_name
 from conversations.media.pictures import is_whole
 from conversations.media.sniffing import OTHER, PICTURES, sniff
 from conversations.media.storage import faults
 from conversations.models import AgentSettings, MediaFile, Message
 from conversations.whatsapp import Kind, MediaContent
 
+_uploads = lanes.Lanes()
 # What every phone shows or plays in place. All else arrives whole as a document.
 SHOWN = {
     "image/jpeg": Kind.IMAGE,
@@ -32,7 +36,6 @@ VAGUE = {OTHER, "text/plain", "application/zip"}
 LONGEST_CAPTION = 1_024  # WhatsApp cuts off the rest
 LONGEST_NAME = 150
 MOST_REFUSALS = 3
-MOST_BYTES = 50 * MEGABYTE  # the most that the settings may allow
 
 
 class Unsendable(Exception):
@@ -102,6 +105,22 @@ def told(file: MediaFile) -> dict:
     if mimetype in VAGUE:
         mimetype = mimetypes.guess_type(file.name)[0] or mimetype
     return {"mimetype": mimetype, "file_name": file.name, "bytes": file.bytes}
+
+
+@contextmanager
+def lane(message: Message) -> Iterator[bool]:
+    """Whether there is room for its file, until it is sent; nobody waits for it."""
+    if not carries_file(message):
+        yield True
+        return
+    size = message.media.get("bytes")
+    room = _uploads.of(size if isinstance(size, int) else None)
+    is_free = room.acquire(blocking=False)
+    try:
+        yield is_free
+    finally:
+        if is_free:
+            room.release()
 
 
 def content(message: Message) -> MediaContent:

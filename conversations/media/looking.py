@@ -1,7 +1,8 @@
 """What the models are given of files: pictures and stills, documents as words."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import chain
 
@@ -78,6 +79,28 @@ def pictures(
             shown.append(seen)
     chosen = chain.from_iterable(_shared(shown, agent.most_pictures))
     return tuple(sorted(chosen, key=lambda one: (one.n, one.second or 0)))
+
+
+def again(shown: Sequence[dict]) -> tuple[Attachment, ...]:
+    """The pictures of a stored prompt; without those that are not there any more."""
+    files = MediaFile.objects.filter(
+        pk__in=[fact["file"] for fact in shown],
+        state=MediaFile.State.STORED,
+        message__deleted_at=None,
+        message__pruned_at=None,
+    )
+    longest = AgentSettings.load().largest_picture
+    found = {
+        (file.pk, one.second): one
+        for file in files
+        for one in _attachments(file, 0, longest)
+    }
+    keys = [(fact["file"], fact.get("second")) for fact in shown]
+    return tuple(
+        replace(found[key], n=fact["n"])
+        for key, fact in zip(keys, shown, strict=True)
+        if key in found
+    )
 
 
 def _shared(files: list[list[Attachment]], most: int) -> Iterator[Iterator[Attachment]]:

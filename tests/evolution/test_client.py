@@ -102,7 +102,9 @@ CALLS = [
     ),
     (
         "POST /chat/getBase64FromMediaMessage/",
-        lambda name, query, body: client.media(name, body["message"]["key"]["id"], 10_000),
+        lambda name, query, body: client.media(
+            name, body["message"]["key"]["id"], 10_000
+        ),
         lambda answer: answer,
     ),
     (

@@ -44,7 +44,7 @@ BELOW = {
 
 
 class TooEarly(Exception):
-    """The event is about a message that is just being sent: deliver it again later."""
+    """The event is about a message that is not known yet: deliver it again later."""
 
 
 def receive(events: list[Event]) -> list[Message]:
@@ -58,8 +58,12 @@ def receive(events: list[Event]) -> list[Message]:
             case StatusUpdate():
                 update_status(event)
             case MessageEdited():
-                _kept(event).update(text=event.text, edited_at=timezone.now())
+                _require(event)
+                # A text that was deleted after its time does not come back.
+                kept = _same(event).filter(pruned_at=None).exclude(text=event.text)
+                kept.update(text=event.text, edited_at=timezone.now())
             case MessageDeleted():
+                _require(event)
                 _same(event).filter(deleted_at=None).update(deleted_at=timezone.now())
             case AddressesLearned():
                 contacts.resolve(event.address, event.name)
@@ -274,6 +278,7 @@ def _same(event: StatusUpdate | MessageEdited | MessageDeleted):
     )
 
 
-def _kept(event: MessageEdited):
-    """A text that was deleted after its time does not come back."""
-    return _same(event).filter(pruned_at=None)
+def _require(event: MessageEdited | MessageDeleted) -> None:
+    """A change can overtake its message, whose delivery failed at first."""
+    if not _same(event).exists():
+        raise TooEarly(f"Message {event.whatsapp_id} is not here yet.")

@@ -242,6 +242,14 @@ def test_reads_both_shapes_of_a_deletion(record):
     assert told("messages.delete", record) == [MessageDeleted("wa1", "M1")]
 
 
+def test_what_changes_outside_the_chats_is_none_of_ours():
+    edited = {"editedMessage": {"message": {"conversation": "new"}}}
+    place = {"remoteJid": "status@broadcast", "id": "M1", "keyId": "M1"}
+
+    assert told("messages.delete", {"key": place}) == []
+    assert told("messages.update", {**place, "message": edited}) == []
+
+
 @pytest.mark.parametrize(
     ("protocol", "expected"),
     [

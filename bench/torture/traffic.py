@@ -165,6 +165,7 @@ class Traffic:
 
     def _edit_or_delete(self, line: Line, change: Change) -> Post:
         message = self.messages[line.token]
+        time.sleep(0.002)  # nobody edits twice within a millisecond
         if change.is_deletion:
             delete = self._keep_back(
                 lambda: self.bridge.delete(message), "messages.delete"

@@ -25,6 +25,7 @@ def judge(evidence: Evidence) -> Verdict:
         _judge_wordings(verdict, evidence, conversation, replies)
         _judge_person(verdict, conversation, [one.text for one in replies])
         checker_extras.judge(verdict, evidence, conversation, replies)
+    checker_extras.judge_mended(verdict, evidence)
     checker_extras.judge_questions(verdict, evidence.model.questions)
     _judge_rest(verdict)
     return verdict

@@ -13,6 +13,7 @@ from conversations.models import (
     Conversation as Row,
     MediaFile,
     Message,
+    MessageChange,
 )
 from tests.standins.model import Question
 
@@ -112,8 +113,26 @@ def _judge_pause(
 def judge_questions(verdict: Verdict, questions: list[Question]) -> None:
     """No model is asked what becomes of a command."""
     for text in (text for question in questions for text in question.texts):
-        if text.startswith("/") or text == STOP:
+        is_order = text.startswith("/") and " p=" not in text
+        if is_order or text == STOP:
             verdict.add("command put before the model", text)
+
+
+# What staff made of the agent's replies
+
+
+def judge_mended(verdict: Verdict, evidence: Evidence) -> None:
+    """People see it as staff had it changed last, and so it stands here."""
+    seen = evidence.bridge.instance.messages
+    for id_, text in evidence.traffic.mended.items():
+        row = Message.objects.get(whatsapp_id=id_)
+        here, there = row.deleted_at is not None, seen[id_].deleted
+        if text:
+            here, there = row.text, seen[id_].data["message"]["conversation"]
+        if {here, there} != {text or True}:
+            verdict.add("not as staff changed it", f"{id_}: {here} {there}")
+    for change in MessageChange.objects.exclude(state="done"):
+        verdict.add("not as staff changed it", f"{change}: {change.error}")
 
 
 # Reactions of ours

@@ -88,5 +88,7 @@ class Evidence:
     def changes(self) -> Counter[str]:
         deleted = [one.deleted for one in self.traffic.messages.values()]
         return Counter(
-            edits=self.traffic.versions.total(), deletions=deleted.count(True)
+            edits=self.traffic.versions.total(),
+            deletions=deleted.count(True),
+            replies=len(self.traffic.mended),
         )

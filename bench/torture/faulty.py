@@ -18,6 +18,8 @@ FAULTY = (
     "/message/sendText/",
     "/message/sendReaction/",
     "/chat/getBase64FromMediaMessage/",
+    "/chat/updateMessage/",
+    "/chat/deleteMessageForEveryone/",
 )
 
 

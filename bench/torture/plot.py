@@ -2,7 +2,7 @@
 
 import random
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.standins.bridge import StandIn
 
@@ -25,6 +25,10 @@ REACTED_TO = 0.12
 # Of the messages.
 CARRIED = {"voice": 0.1, "picture": 0.06, "document": 0.04}
 EDITED, EDITED_TWICE, DELETED = 0.08, 0.03, 0.05
+# Of the bursts, those after which staff edit or delete the agent's last reply.
+MENDED = 0.08
+# Of the texts, those that look like a command of somebody who may give none.
+IMPOSTORS = 0.05
 
 # When the webhook of a change is posted: among those of its burst, once these are
 # acknowledged, or one burst later.
@@ -49,6 +53,7 @@ class Line:
     # text, voice, picture, document; reaction; command, stop
     kind: str = "text"
     order: str = ""
+    is_impostor: bool = False
     changes: tuple[Change, ...] = ()
 
     @property
@@ -73,6 +78,7 @@ class Line:
             return self.order
         token = self.token if version == 1 else f"{self.token}-v{version}"
         words = "Does anybody know" if self.is_wanted else "Never mind"
+        words = "/pause" if self.is_impostor else words
         return f"{words} {token} p={self.p}"
 
     @property
@@ -93,6 +99,9 @@ class Conversation:
     person_after: int = -1
     person: str = ""
     operator: str = ""  # who commands here
+    # The bursts after which staff change what the agent said: the new text's end, or
+    # nothing for a deletion.
+    mended_after: dict[int, str] = field(default_factory=dict)
 
     @property
     def person_text(self) -> str:
@@ -152,7 +161,12 @@ class _Author:
             after = self.rnd.randrange(len(bursts))
             how = self.rnd.choice(("by hand", "on the phone"))
         place = self.number, self.chat, self.group
-        return Conversation(*place, bursts, after, how, self.operator)
+        mended = {
+            n: self.rnd.choice((" (mended)", ""))
+            for n in range(len(bursts))
+            if self._happens(MENDED)
+        }
+        return Conversation(*place, bursts, after, how, self.operator, mended)
 
     def _happens(self, share: float) -> bool:
         return self.mix > 0 and self.rnd.random() < share * self.mix
@@ -185,7 +199,13 @@ class _Author:
     def _line(self, *place: int | str) -> Line:
         kinds = [kind for kind, share in CARRIED.items() if self._happens(share)]
         kind = kinds[0] if kinds else "text"
-        return Line(*place, kind, changes=self._changes(kind))
+        is_impostor = kind == "text" and self._happens(IMPOSTORS)
+        return Line(
+            *place,
+            kind,
+            is_impostor=is_impostor and place[3] != self.operator,
+            changes=self._changes(kind),
+        )
 
     def _changes(self, kind: str) -> tuple[Change, ...]:
         edits = 0

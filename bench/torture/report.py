@@ -44,7 +44,7 @@ def _lines(trial: Trial, verdict: Verdict) -> list[tuple[str, str]]:
             f"{len(traffic.messages)}, {wanted} of them to be answered",
         ),
         ("of these", _counts(evidence.kinds)),
-        ("changed by their senders", _counts(evidence.changes)),
+        ("edited or deleted", _counts(evidence.changes)),
         ("files", _counts(verdict.files)),
         (
             "pictures shown to models",

@@ -8,14 +8,18 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import DatabaseError, connection
+from django.utils import timezone
 
 from bench.torture.plot import Change, Conversation, Line
-from conversations import steering
-from conversations.models import Conversation as Row
+from conversations import changes, steering
+from conversations.models import Conversation as Row, Message as Stored
 from evolution.sandbox.webhooks import jwt
 from evolution.sandbox.world import Message
 from tests.standins.agent import Agent
@@ -25,8 +29,11 @@ THREADS = 16
 RETRY_SECONDS = 0.2
 TIMEOUT = 10
 TWICE = 0.05
+# WhatsApp lets nobody edit later than 15 minutes, by a clock that jumps.
+MENDED_WITHIN = timedelta(minutes=5)
 EMOJI = "👍❤😂"
 
+Result = TypeVar("Result")
 Webhook = tuple[str, dict[str, str], bytes]
 Post = tuple[Webhook, str]  # and what it is acknowledged as
 
@@ -48,6 +55,8 @@ class Traffic:
         self.acked_at: dict[str, float] = {}
         self.messages: dict[str, Message] = {}  # by their tokens
         self.versions: Counter[str] = Counter()
+        # What staff made of the agent's replies, by their ids; "" for a deletion.
+        self.mended: dict[str, str] = {}
         self.ack_seconds: list[float] = []
         self.refused: list[str] = []
         self.retries = 0
@@ -93,6 +102,8 @@ class Traffic:
                     self._post_burst(poster, conversation, burst, rnd)
                     if turn == conversation.person_after:
                         self._step_in(poster, conversation)
+                    if turn in conversation.mended_after:
+                        self._mend(conversation.chat, conversation.mended_after[turn])
                     due = later.pop(conversation.number, [])
                     poster.post(self._change(due, "later"))
                     later[conversation.number] = burst
@@ -188,6 +199,12 @@ class Traffic:
             typed = self._keep_back(lambda: self.bridge.type_on_the_phone(chat, text))
             poster.post([(typed, text)])
 
+    def _mend(self, chat: str, end: str) -> None:
+        """Have the agent's last reply edited or deleted, where there is one."""
+        reply = _stored(lambda: _mend_last_reply(chat, end))
+        if reply:
+            self.mended[reply.whatsapp_id] = end and reply.text + end
+
     def _keep_back(
         self, write: Callable[[], object], event: str = "messages.upsert"
     ) -> Webhook:
@@ -202,12 +219,37 @@ class Traffic:
 
 
 def _reply_by_hand(chat: str, text: str) -> None:
-    """Through the function behind the admin's button, until the database takes it."""
+    """Through the function behind the admin's button."""
+    _stored(lambda: steering.reply(Row.objects.get(jid=chat), text, _staff()))
+
+
+def _mend_last_reply(chat: str, end: str) -> Stored | None:
+    replies = Stored.objects.filter(conversation__jid=chat, status__in=changes.SENT)
+    reply = replies.filter(
+        author="agent",
+        text__startswith="Re: #",
+        deleted_at=None,
+        sent_at__gte=timezone.now() - MENDED_WITHIN,
+    ).last()
+    if reply is None or reply.changes.filter(state="waiting").exists():
+        return None
+    if end:
+        steering.edit(reply, reply.text + end, _staff())
+    else:
+        steering.delete(reply, _staff())
+    return reply
+
+
+def _staff() -> AbstractBaseUser:
+    return get_user_model().objects.get_or_create(username="staff")[0]
+
+
+def _stored(do: Callable[[], Result]) -> Result:
+    """Do it, again and again, until the database takes it."""
     try:
         while True:
             try:
-                staff = get_user_model().objects.get_or_create(username="staff")[0]
-                return steering.reply(Row.objects.get(jid=chat), text, staff)
+                return do()
             except (DatabaseError, Row.DoesNotExist):
                 time.sleep(RETRY_SECONDS)
     finally:

@@ -16,7 +16,7 @@ from bench.torture.hosts import GATEWAY
 from bench.torture.killer import Killer
 from bench.torture.traffic import Traffic
 from bench.torture.verdict import Verdict
-from conversations.models import Contact, Conversation
+from conversations.models import Contact, Conversation, MessageChange
 from tests.standins.agent import (
     WEBHOOK_SECRET,
     Agent,
@@ -174,7 +174,9 @@ class Trial:
     def _wait_until_settled(self) -> None:
         deadline = time.monotonic() + self.options.patience
         while time.monotonic() < deadline:
-            if not Conversation.objects.exclude(due_at=None).exists():
+            waiting = MessageChange.objects.filter(state="waiting")
+            due = Conversation.objects.exclude(due_at=None)
+            if not (due.exists() or waiting.exists()):
                 return
             time.sleep(0.3)
 

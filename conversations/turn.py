@@ -57,6 +57,7 @@ class Turn:
                 return prepared.until
             if prepared.unheard:
                 return self._not_heard(prepared.unheard)
+            addressed = self.context.how_addressed(self.burst)  # or by what is said
         verdict = gates.check(
             self.agent,
             self.conversation,

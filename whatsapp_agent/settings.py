@@ -188,6 +188,8 @@ if MEDIA_BUCKET:
             "location": env.string("MEDIA_S3_FOLDER"),
             "default_acl": None,
             "file_overwrite": False,
+            # What is read of a larger one waits on the disk.
+            "max_memory_size": 2_000_000,
         },
     }
 STORAGES = {

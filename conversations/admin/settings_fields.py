@@ -146,8 +146,9 @@ HELP = {
     "transcription_model": _("As the provider names it, such as whisper-1."),
     "transcription_timeout": _("With all that it tries again."),
     "pictures": _(
-        "They leave this machine for the model's, and cost tokens. Where not, the model"
-        " is told only that there was one."
+        "Photos, and up to four stills of a video, without its sound. They leave this"
+        " machine for the model's, and cost tokens. Where not, the model is told only"
+        " that there was one."
     ),
     "most_pictures": _("In one prompt; the latest of what it is given."),
     "largest_picture": _("Of the longer side. Larger ones cost more tokens."),

@@ -123,6 +123,8 @@ def _topic(
         return "fact", {"value": value}
     if shown := [line for line in burst if "picture" in line.media]:
         return "picture", {"value": str(len(shown))}
+    if stills := [still for line in burst for still in line.media.get("stills", ())]:
+        return "film", {"value": str(len(stills))}
     if _QUESTION.search(text):
         return _from_the_chat(text, burst, before)
     if _THANKS.search(text):

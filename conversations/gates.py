@@ -49,8 +49,10 @@ class Spent:
 
     replies: list[datetime]  # of the agent in this conversation, within an hour
     unprompted: list[datetime]  # the same, unprompted ones, within a day
-    calls: int  # of models, today
+    calls: int  # of models, today, of all numbers
     cost: Decimal
+    own_calls: int = 0  # of this number, where a limit of its own asks for them
+    own_cost: Decimal = Decimal(0)
 
 
 def check(
@@ -254,17 +256,19 @@ def _unprompted_budget(agent: AgentSettings, spent: Spent) -> Silence:
 
 
 def model_budget(agent: AgentSettings, spent: Spent) -> Silence:
-    if agent.daily_call_limit is not None and spent.calls >= agent.daily_call_limit:
-        return (
-            Outcome.OVER_BUDGET,
-            f"The daily limit of {agent.daily_call_limit} model calls",
-        )
-    if agent.daily_spend_limit is not None and spent.cost >= agent.daily_spend_limit:
-        return (
-            Outcome.OVER_BUDGET,
-            f"The daily spend limit of {agent.daily_spend_limit}",
-        )
-    return None
+    reason = _used_up(agent.whole, spent.calls, spent.cost)
+    if not reason and (own := _used_up(agent, spent.own_calls, spent.own_cost)):
+        reason = f"{own}, of this number"
+    return (Outcome.OVER_BUDGET, reason) if reason else None
+
+
+def _used_up(agent: AgentSettings, calls: int, cost: Decimal) -> str:
+    most_calls, most_cost = agent.daily_limits
+    if most_calls is not None and calls >= most_calls:
+        return f"The daily limit of {most_calls} model calls"
+    if most_cost is not None and cost >= most_cost:
+        return f"The daily spend limit of {most_cost}"
+    return ""
 
 
 def how_addressed(

@@ -26,7 +26,7 @@ from tests.factories import (
     make_outbound,
     make_settings,
 )
-from whatsapp_agent.home import attention, chats, day, health
+from whatsapp_agent.home import attention, chats, day, health, spending
 from whatsapp_agent.home.page import home
 
 pytestmark = pytest.mark.django_db
@@ -246,6 +246,51 @@ class TestLatest:
         assert [one.message for one in chats.latest()] == questions[::-1]
 
 
+class TestSpending:
+    def test_counts_the_calls_of_models_since_midnight(self, conversation):
+        decide(conversation, cost=Decimal("0.5"))
+        decide(conversation)
+        decide(conversation, source="rule")
+        old = decide(conversation, cost=Decimal(7))
+        Decision.objects.filter(pk=old.pk).update(created_at=timezone.now() - LONG_AGO)
+
+        found = spending.today(make_settings(), [conversation.instance])
+
+        assert (found.whole.calls, found.whole.cost) == (2, Decimal("0.5"))
+        assert found.numbers == []
+
+    def test_tells_them_for_each_of_several_numbers(self, conversation, admin_client):
+        for name in (conversation.instance, "second"):
+            Instance.objects.create(name=name, state="open")
+        make_settings(own_values={"second": {"daily_spend_limit": "5"}})
+        decide(conversation, cost=Decimal("0.25"))
+        decide(make_conversation(is_group=True, instance="second"), cost=Decimal("1.5"))
+
+        shown = admin_client.get(HOME).context["home"].spending.shown
+
+        assert [(one.name, one.calls, one.cost, one.most_cost) for one in shown] == [
+            ("second", 1, Decimal("1.5"), Decimal(5)),
+            (conversation.instance, 1, Decimal("0.25"), None),
+        ]
+
+    def test_is_for_those_who_see_the_settings(self, django_user_model):
+        client = staff(django_user_model, "conversations.view_message")
+
+        assert "Model calls, today" not in client.get(HOME).text
+
+    def test_makes_one_query_however_many_numbers(
+        self, conversation, django_assert_num_queries
+    ):
+        names = [f"number-{n}" for n in range(20)]
+        own = {name: {"daily_call_limit": 3} for name in names}
+        agent = make_settings(own_values=own)
+        for name in names:
+            decide(make_conversation(is_group=True, instance=name))
+
+        with django_assert_num_queries(1):
+            assert len(spending.today(agent, names).numbers) == 20
+
+
 class TestNeedsAPerson:
     @pytest.fixture
     def concerns(self, conversation, admin_user):
@@ -346,6 +391,16 @@ class TestNeedsAPerson:
         decide(conversation, cost=Decimal("1.5"))
 
         assert "Today's 1.00 are spent" in concerns()
+
+    def test_tells_whose_own_limit_is_used_up(self, conversation, concerns):
+        make_settings(own_values={"second": {"daily_call_limit": 1}, "third": {}})
+        decide(conversation)
+        assert concerns() == {}
+
+        decide(make_conversation(is_group=True, instance="second"))
+
+        text = "Today's 1 model calls of second are used up"
+        assert concerns()[text].url.endswith("?instance=second#limits")
 
     def test_tells_of_no_limit_that_is_not_reached(self, conversation, concerns):
         make_settings(daily_call_limit=2, daily_spend_limit=Decimal(1))

@@ -123,7 +123,7 @@ class TestHealth:
         decide(conversation, outcome="failed", error="down")
         decide(conversation)
 
-        relevance, response = health.models(agent).steps
+        relevance, response, _ = health.models(agent).steps
 
         assert (relevance.answered, relevance.failures) == ("less than a minute", 0)
         assert (response.answered, response.failures) == ("", 0)
@@ -145,6 +145,69 @@ class TestHealth:
         decide(conversation, outcome="failed", error="down")
 
         assert health.models(agent).state == "open"
+
+    def test_tells_of_the_model_that_transcribes(self, conversation):
+        agent = make_settings(transcription_provider="openai")
+        failed = {"step": "transcript", "outcome": "failed", "error": "no sound"}
+        decide(conversation, **failed)
+
+        hearing = health.models(agent).steps[-1]
+
+        assert (hearing.model, hearing.failures) == ("whisper-1", 1)
+        assert hearing.error == "no sound"
+
+    def test_leaves_out_the_model_that_is_never_to_transcribe(self):
+        agent = make_settings(transcribe="never")
+
+        assert len(health.models(agent).steps) == 2
+
+    def test_tells_what_transcription_lacks(self, admin_client, settings):
+        settings.TRANSCRIPTION = {**settings.TRANSCRIPTION, "api_key": ""}
+        make_settings(transcription_provider="openai")
+
+        models = admin_client.get(HOME).context["home"].models
+
+        assert (models.label, models.steps[-1].state) == ("Not set up", "close")
+
+    @pytest.fixture
+    def second(self):
+        Instance.objects.create(name="second", state="open")
+        own = {"response_provider": "anthropic", "response_model": "large"}
+        make_settings(
+            relevance_provider="openai",
+            response_provider="openai",
+            own_values={"second": own, "gone": {"response_model": "old"}},
+        )
+        return make_conversation(is_group=True, instance="second")
+
+    def test_tells_a_number_s_own_model_apart(self, conversation, second, admin_client):
+        decide(conversation, step="response", outcome="failed", error="down")
+        decide(second, step="response", provider="anthropic", outcome="written")
+        decide(second, outcome="silent")
+
+        response = admin_client.get(HOME)
+
+        steps = response.context["home"].models.steps
+        found = [(one.step, one.numbers, one.failures, one.answered) for one in steps]
+        now = "less than a minute"
+        assert found[:3] == [
+            ("relevance", [], 0, now),
+            ("response", [], 1, ""),
+            ("response", ["second"], 0, now),
+        ]
+        assert "(<bdi>second</bdi>): <bdi>large</bdi>" in response.text
+
+    def test_makes_no_query_more_for_the_models_of_many_numbers(
+        self, second, django_assert_max_num_queries
+    ):
+        names = [f"number-{n}" for n in range(12)]
+        for name in names:
+            Instance.objects.create(name=name, state="open")
+        own = {name: {"response_model": name} for name in names}
+        agent = make_settings(own_values=own)
+
+        with django_assert_max_num_queries(2):  # and whose numbers are ours
+            assert len(health.models(agent).steps) == 15
 
 
 class TestDay:

@@ -348,7 +348,9 @@ class TestNumbers:
         found = response.context["found"]
         assert (found.total, found.labelled) == (100, 60)
         assert [row.name for row in response.context["groups"]] == ["Chess"]
-        told = {int(case.row.pk) for row in response.context["cases"] for case in row.cases}
+        told = {
+            int(case.row.pk) for row in response.context["cases"] for case in row.cases
+        }
         assert told <= {one.pk for one in made}
         assert told
         assert "Groups of second" in text(response)

@@ -119,8 +119,10 @@ def shut(
 
 def stood_back(agent: AgentSettings, conversation: Conversation) -> Silence:
     """Whether the agent is to be silent here, whatever is said."""
-    if not agent.is_on:
+    if not agent.whole.is_on:
         return Outcome.PAUSED, "The agent is switched off"
+    if not agent.is_on:
+        return Outcome.PAUSED, "The agent is switched off for this number"
     if conversation.mode == Mode.OFF:
         return Outcome.PAUSED, "The agent is off in this conversation"
     if conversation.is_paused:

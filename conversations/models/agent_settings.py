@@ -300,6 +300,12 @@ class AgentSettings(models.Model):
         return self
 
     @property
+    def switched_off(self) -> list[str]:
+        """The instances that are off by themselves, whatever the whole is."""
+        own = self.own_values
+        return sorted(name for name in own if not own[name].get("is_on", True))
+
+    @property
     def daily_limits(self) -> tuple[int | None, Decimal | None]:
         """On calls and cost of models: the common ones on those of all numbers together,
         an instance's own, beside them, on those of that number."""

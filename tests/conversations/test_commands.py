@@ -110,6 +110,36 @@ class TestOfACommander:
         assert AgentSettings.load().is_on
         assert len(bridge.sent) == 1
 
+    def test_pause_all_silences_a_number_that_is_on_by_itself(
+        self, commander, say, bridge
+    ):
+        make_settings(own_values={"second": {"is_on": True}})
+        say(incoming("/pause all"))
+        say(incoming("Hello?", instance="second"))
+
+        assert outcomes() == ["command", "paused"]
+        assert len(bridge.sent) == 1
+        assert Message.objects.latest("pk").reason == "The agent is switched off"
+
+    def test_resume_all_leaves_off_a_number_that_is_off_by_itself_and_says_so(
+        self, commander, say, bridge
+    ):
+        make_settings(is_on=False, own_values={"second": {"is_on": False}})
+        say(incoming("/resume all", instance="second"))
+        say(incoming("Hello?", instance="second"))
+        say(incoming("Hello?"))
+
+        assert texts(bridge)[0].endswith("Still switched off: second.")
+        assert outcomes() == ["command", "paused", "replied"]
+
+    def test_resume_says_that_the_number_is_switched_off(self, commander, say, bridge):
+        make_settings(own_values={INSTANCE: {"is_on": False}})
+        say(incoming("/resume"))
+
+        assert texts(bridge) == [
+            "Resumed here, but this number is switched off in the settings."
+        ]
+
     def test_a_limit_that_is_used_up_does_not_stop_it(self, commander, say, bridge):
         make_settings(daily_call_limit=0, replies_per_minute=0)
         say(incoming("/status"))

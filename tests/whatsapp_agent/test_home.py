@@ -101,6 +101,16 @@ class TestHealth:
 
         assert "nothing is answered" in admin_client.get(HOME).text
 
+    def test_tells_which_numbers_are_off_by_themselves(self, admin_client):
+        Instance.objects.create(name="second", state="open")
+        own = {"second": {"is_on": False}, "third": {"is_on": True}}
+        make_settings(own_values=own)
+
+        response = admin_client.get(HOME)
+
+        assert response.context["home"].switched_off == ["second"]
+        assert "One number is switched off" in response.text
+
     def test_shows_each_number_with_its_state(self, admin_client):
         phone = "5511999990009@s.whatsapp.net"
         Instance.objects.create(name="one", state="open", phone_jid=phone)

@@ -34,6 +34,7 @@ class Home:
     """Empty where the person may not look."""
 
     is_on: bool
+    switched_off: list[str] = field(default_factory=list)  # numbers, by themselves
     whatsapp: Connection | None = None
     instances: list[Linked] = field(default_factory=list)
     worker: health.WorkerHealth | None = None
@@ -61,6 +62,7 @@ def home(user: User, with_checklist: bool = False) -> Home:
     spending = today(agent, [row.name for row in rows]) if may_count else None
     return Home(
         is_on=agent.is_on,
+        switched_off=[row.name for row in rows if row.name in agent.switched_off],
         whatsapp=connection.of(rows) if may_look else None,
         instances=[connection.linked(row) for row in rows] if may_look else [],
         worker=worker if may("conversations.view_worker") else None,

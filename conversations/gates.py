@@ -20,7 +20,7 @@ from conversations.models import (
     Mode,
 )
 from conversations.whatsapp import Kind
-from llm.lab.signals import STOP
+from llm.stopping import is_stop
 
 Outcome = Message.Outcome
 
@@ -167,7 +167,7 @@ def says_stop(text: str, names: list[str]) -> bool:
     said = _MENTION.sub(" ", text)
     for name in names:
         said = _name(name).sub(" ", said)
-    return STOP.fullmatch(" ".join(said.split())) is not None
+    return is_stop(said)
 
 
 def _name(name: str) -> regex.Pattern:

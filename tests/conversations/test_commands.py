@@ -257,7 +257,13 @@ class TestOfOthers:
 
 class TestBeQuiet:
     @pytest.mark.parametrize(
-        "text", ["Assistant, be quiet!", "please stop, assistant", "Assistant: basta"]
+        "text",
+        [
+            "Assistant, be quiet!",
+            "please stop, assistant",
+            "Assistant: basta",
+            "Assistant, tais-toi s'il te plaît",
+        ],
     )
     def test_a_few_words_to_the_agent_silence_it(self, say, bridge, model, text):
         conversation = say(in_group(text))
@@ -271,6 +277,12 @@ class TestBeQuiet:
         conversation = say(in_group("Assistant, where does the bus stop?"))
         assert not conversation.is_quiet
         assert len(bridge.sent) == 1
+
+    @pytest.mark.parametrize(
+        "text", ["Stop it, you are funny", "Stop!", "Assistant, stop it, you are funny"]
+    )
+    def test_hears_no_wish_in_what_is_said_to_others_or_in_play(self, say, text):
+        assert not say(in_group(text)).is_quiet
 
     def test_the_judging_step_understands_it_too(self, say, model):
         model.p, model.kind = 0.02, "stop"

@@ -5,6 +5,7 @@ Everything here runs inside the caller's transaction: what was answered 200 is c
 
 from datetime import datetime, timedelta
 
+from django.db.models import Case, F, When
 from django.utils import timezone
 
 from conversations import contacts, delivery, hot
@@ -34,6 +35,8 @@ NEVER_ANSWERED = {
 }
 # How far WhatsApp's clock may be ahead of ours.
 AHEAD = timedelta(minutes=5)
+# The bridge repeats a delivery for some twenty minutes, whatever it told of since.
+REPEATED_FOR = timedelta(minutes=30)
 # A receipt only ever moves a message up this ladder.
 BELOW = {
     Message.Status.SENT: ["sending", "unknown"],
@@ -44,7 +47,7 @@ BELOW = {
 
 
 class TooEarly(Exception):
-    """The event is about a message that is just being sent: deliver it again later."""
+    """The event is about a message that is not known yet: deliver it again later."""
 
 
 def receive(events: list[Event]) -> list[Message]:
@@ -58,8 +61,9 @@ def receive(events: list[Event]) -> list[Message]:
             case StatusUpdate():
                 update_status(event)
             case MessageEdited():
-                _kept(event).update(text=event.text, edited_at=timezone.now())
+                _edit(event)
             case MessageDeleted():
+                _require(event)
                 _same(event).filter(deleted_at=None).update(deleted_at=timezone.now())
             case AddressesLearned():
                 contacts.resolve(event.address, event.name)
@@ -274,6 +278,26 @@ def _same(event: StatusUpdate | MessageEdited | MessageDeleted):
     )
 
 
-def _kept(event: MessageEdited):
-    """A text that was deleted after its time does not come back."""
-    return _same(event).filter(pruned_at=None)
+def _edit(event: MessageEdited) -> None:
+    _require(event)
+    # A text that was deleted after its time does not come back.
+    kept = _same(event).filter(pruned_at=None)
+    if told_at := event.told_at:
+        # An earlier one that comes late. What lies further behind does so because the
+        # bridge's clock was set to winter time.
+        within = (told_at, told_at + REPEATED_FOR)
+        kept = kept.exclude(edit_told_at__gt=told_at, edit_told_at__range=within)
+    # One that comes again changes nothing.
+    kept.update(
+        edited_at=Case(
+            When(text=event.text, then=F("edited_at")), default=timezone.now()
+        ),
+        text=event.text,
+        edit_told_at=told_at,
+    )
+
+
+def _require(event: MessageEdited | MessageDeleted) -> None:
+    """A change can overtake its message, whose delivery failed at first."""
+    if not _same(event).exists():
+        raise TooEarly(f"Message {event.whatsapp_id} is not here yet.")

@@ -2,8 +2,12 @@
 
 from conversations import gates, hot
 from conversations.models import AgentSettings, Message, Mode
+from conversations.whatsapp import Kind
 
 Outcome = Message.Outcome
+
+# They are about a message, and answer nothing.
+SILENT = (Kind.REACTION, Kind.POLL_VOTE, Kind.PIN)
 
 
 def obstacle(message: Message) -> tuple[str, str] | None:
@@ -63,6 +67,7 @@ def _overtaken(message: Message) -> tuple[str, str] | None:
         # Nothing quotes what comes later: the index spares looking at all before it.
         sent_at__gte=min(question.sent_at for question in asked),
     )
+    answers = answers.exclude(kind__in=SILENT)
     if answers.exclude(sender__in={question.sender_id for question in asked}).exists():
         return Outcome.ANSWERED, "Somebody else answered meanwhile"
     return None

@@ -57,7 +57,7 @@ class Turn:
                 return prepared.until
             if prepared.unheard:
                 return self._not_heard(prepared.unheard)
-            # What was heard may call it by name.
+            # A voice note has words only now.
             addressed = self.context.how_addressed(self.burst)
         verdict = gates.check(
             self.agent,

@@ -99,6 +99,8 @@ class MessageEdited:
     instance: str
     whatsapp_id: str
     text: str
+    # By the bridge's clock, which may be an hour ahead tomorrow.
+    told_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ version to version, and a sender can put anything into a message.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from conversations import whatsapp
 from evolution import connection, messages
 from evolution.connection import InstanceEvent
-from evolution.values import UnreadableError, text
+from evolution.values import UnreadableError, moment, text
 
 LONGEST_INSTANCE = 100
 
@@ -124,9 +124,17 @@ def _read_messages(event: str, instance: str, body: dict) -> Parsed:
 def _read_record(event: str, instance: str, body: dict, data: object) -> list[Event]:
     record = _record(data)
     events = ABOUT_MESSAGES[event](instance, record)
+    events = [_dated(one, body) for one in events]
     if event == "messages.upsert":
         events += connection.own_address(instance, body.get("sender"), record)
     return events
+
+
+def _dated(event: Event, body: dict) -> Event:
+    """Several edits of one message may come in any order."""
+    if not isinstance(event, whatsapp.MessageEdited):
+        return event
+    return replace(event, told_at=moment(body.get("date_time")))
 
 
 def _record(data: object) -> dict:

@@ -115,6 +115,8 @@ def changed(instance: str, protocol: dict) -> list[Event]:
 
 def updated(instance: str, record: dict) -> list[Event]:
     """A receipt; or an edit, whose status then means nothing."""
+    if _is_no_chat(record):
+        return []
     whatsapp_id = record.get("keyId") or dig(record, "key.id")
     edited = dig(record, "message.editedMessage.message")
     if isinstance(edited, dict):
@@ -129,8 +131,16 @@ def updated(instance: str, record: dict) -> list[Event]:
 
 def deleted(instance: str, record: dict) -> list[Event]:
     """Either side deleted it: in one shape `id` is the message's, in the other Evolution's."""
+    if _is_no_chat(record):
+        return []
     whatsapp_id = dig(record, "key.id") or record.get("id")
     return [MessageDeleted(instance, _id(whatsapp_id))]
+
+
+def _is_no_chat(record: dict) -> bool:
+    """Of a status, say, nothing is kept that could be changed."""
+    found = dig(record, "key.remoteJid") or record.get("remoteJid")
+    return jid(found).endswith(NOT_CHATS)
 
 
 def name(record: dict, sender: Address) -> str:

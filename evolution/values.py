@@ -2,6 +2,7 @@
 
 import math
 import re
+from datetime import UTC, datetime
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 LARGEST = 2**63
@@ -62,3 +63,14 @@ def number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if math.isfinite(value) and abs(value) < LARGEST else None
+
+
+def moment(value: object) -> datetime | None:
+    """A time as ISO 8601 has it, of our days."""
+    try:
+        found = datetime.fromisoformat(text(value))
+    except ValueError:
+        return None
+    if not 2000 < found.year < 2200:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

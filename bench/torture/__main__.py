@@ -29,6 +29,12 @@ def read_options(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--messages", type=int, default=4000, help="Altogether.")
     parser.add_argument("--conversations", type=int, default=200)
+    parser.add_argument(
+        "--mix",
+        type=float,
+        default=1,
+        help="How much of all that is not a text, as in plot.py; 0: texts alone.",
+    )
     parser.add_argument("--rate", type=float, default=25, help="Messages a second.")
     parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--broker", choices=["orm", "redis"], default="orm")
@@ -98,6 +104,7 @@ def _run_on(
         SECRET_KEY="only-for-tests-" + "0" * 50,
         DATABASE_URL=database,
         REDIS_URL=redis,
+        MEDIA_ROOT=str(options.folder / "media"),
         SANDBOX="0",
         DJANGO_SETTINGS_MODULE="whatsapp_agent.settings",
         LOG_LEVEL="WARNING",

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from bench.torture.checker import Verdict
 from bench.torture.trial import Trial
+from bench.torture.verdict import Verdict
 
 
 def show(trial: Trial, verdict: Verdict) -> None:
@@ -31,7 +31,9 @@ def _lines(trial: Trial, verdict: Verdict) -> list[tuple[str, str]]:
         for token, at in bridge.seen_at.items()
         if token in traffic.acked_at
     ]
-    replies = sum(len(bridge.replies(one.chat)) for one in trial.plot)
+    replies = sum(len(bridge.texts(one.chat)) for one in trial.plot)
+    reactions = sum(len(bridge.reactions(one.chat)) for one in trial.plot)
+    evidence = trial.evidence
     control = trial.options.control
     return [
         ("run", f"control {control}" if control else "main"),
@@ -39,8 +41,16 @@ def _lines(trial: Trial, verdict: Verdict) -> list[tuple[str, str]]:
         ("hosts", str(len(trial.agents))),
         (
             "messages",
-            f"{len(traffic.acked_at) - traffic.people['on the phone']}, {wanted} of them to be answered",
+            f"{len(traffic.messages)}, {wanted} of them to be answered",
         ),
+        ("of these", _counts(evidence.kinds)),
+        ("edited or deleted", _counts(evidence.changes)),
+        ("files", _counts(verdict.files)),
+        (
+            "pictures shown to models",
+            str(sum(q.pictures for q in trial.model.questions)),
+        ),
+        ("reactions that people saw", str(reactions)),
         ("conversations", str(len(trial.plot))),
         ("replies that people saw", str(replies)),
         ("acknowledged (s)", _quantiles(traffic.ack_seconds)),

@@ -5,19 +5,18 @@ import json
 import os
 import random
 import sys
-import threading
 import time
-from collections import Counter
 from contextlib import ExitStack
-from typing import Any
 
 from bench.torture import checker, plot
+from bench.torture.evidence import Evidence
 from bench.torture.faults import Cable, Clock, Fault, Locker
+from bench.torture.faulty import BRIDGE_FAULTS, FaultyBridge, FaultyModel
 from bench.torture.hosts import GATEWAY
 from bench.torture.killer import Killer
 from bench.torture.traffic import Traffic
-from conversations.models import Conversation
-from evolution.sandbox.bridge import Answer
+from bench.torture.verdict import Verdict
+from conversations.models import Contact, Conversation, MessageChange
 from tests.standins.agent import (
     WEBHOOK_SECRET,
     Agent,
@@ -25,9 +24,7 @@ from tests.standins.agent import (
     wait_until,
     webhook_url,
 )
-from tests.standins.bridge import FAULTS, StandIn
 from tests.standins.hosts import LOCAL, Host
-from tests.standins.model import PASSING, ModelServer, Question
 from whatsapp_agent.management.commands.run import web_command
 
 # A frozen process that has looked at its clock and not yet sent may still send when it
@@ -35,68 +32,18 @@ from whatsapp_agent.management.commands.run import web_command
 # over: the worker ends a process that stands still after 15 s, and by default an outcome
 # is looked up after 90.
 RECONCILE_MARGIN = 20
-MODEL_FAULTS = 0.05
-SLOW_SECONDS = (10, 40)
-BRIDGE_FAULTS = 0.08
-SETTINGS = {"relevance_timeout": 60, "response_timeout": 60, "takeover_minutes": 1}
-
-
-class FaultyBridge(StandIn):
-    """Fails now and then, and notes when people saw which reply."""
-
-    def __init__(self, *args: Any, seed: int, share: float, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._share = share  # of the sends, those that fail
-        self.seen_at: dict[str, float] = {}
-        self.faults = dict.fromkeys(FAULTS, 0)
-        self._random, self._lock = random.Random(seed), threading.Lock()
-
-    def fault_of(self, body: dict) -> str:
-        with self._lock:
-            if self._random.random() >= self._share:
-                return ""
-            fault = self._random.choice(FAULTS)
-            self.faults[fault] += 1
-            return fault
-
-    def after(
-        self, method: str, path: str, body: Any, answer: Answer
-    ) -> Answer | str | None:
-        if path.startswith("/message/sendText/") and answer[0] == 201:
-            for conversation, number in plot.TOKEN.findall(body["text"]):
-                self.seen_at.setdefault(f"#{conversation}-{number}", time.time())
-        return super().after(method, path, body, answer)
-
-
-class FaultyModel(ModelServer):
-    """Fails now and then; it speaks nonsense only where that is not simply sent."""
-
-    def __init__(self, seed: int, host: str) -> None:
-        super().__init__(host=host)
-        self._random, self._lock = random.Random(seed), threading.Lock()
-        self.faults: Counter[str] = Counter()
-        self.misjudged: set[str] = set()
-        self.delay = lambda question: self._draw(0.05, 0.3)
-        self.misbehave = self._fault
-
-    def _draw(self, least: float, most: float) -> float:
-        with self._lock:
-            return self._random.uniform(least, most)
-
-    def _fault(self, question: Question) -> str:
-        with self._lock:
-            if self._random.random() >= MODEL_FAULTS:
-                return ""
-            fault = self._random.choice((*PASSING, "slow", "nonsense"))
-            if fault == "nonsense" and question.step == "response":
-                return ""
-            if fault == "nonsense":
-                self.misjudged.update(question.tokens)
-            self.faults[fault] += 1
-        if fault == "slow":
-            time.sleep(self._draw(*SLOW_SECONDS))
-            return ""
-        return fault
+SETTINGS = {
+    "relevance_timeout": 60,
+    "response_timeout": 60,
+    "transcription_timeout": 60,
+    "transcription_provider": "openai",
+    "pictures": "both",
+    "takeover_minutes": 1,
+    "quiet_minutes": 1,
+    "reacts": True,
+    "reaction_threshold": 0.4,
+    "reaction_gap": 0,
+}
 
 
 class Trial:
@@ -138,6 +85,7 @@ class Trial:
             database_url=os.environ["DATABASE_URL"],
             command=self._command(port),
             host=host,
+            MEDIA_ROOT=os.environ["MEDIA_ROOT"],
             EVOLUTION_SEND_TIMEOUT=str(self.options.send_timeout),
             RECONCILE_SECONDS=str(self._reconcile_seconds),
             **environment,
@@ -167,7 +115,7 @@ class Trial:
         )
         return [sys.executable, "-c", code, json.dumps(commands)]
 
-    def run(self) -> checker.Verdict:
+    def run(self) -> Verdict:
         self.agents[0].prepare()
         with ExitStack() as stack:
             for server in (self.model, self.bridge):
@@ -178,12 +126,14 @@ class Trial:
                 agent.start()
             return self._play()
 
-    def _play(self) -> checker.Verdict:
+    def _play(self) -> Verdict:
         options = self.options
         each = options.messages // options.conversations
+        mix = 0 if options.control else options.mix
         self.plot = plot.write_plot(
-            self.bridge, options.conversations, each, self.random
+            self.bridge, options.conversations, each, self.random, mix
         )
+        self._name_operators()
         self.traffic = Traffic(
             self.bridge, self.plot, self.agents, options.seed, options.rate
         )
@@ -208,14 +158,25 @@ class Trial:
         self._wait_until_settled()
         self.all_seconds = time.monotonic() - started
         self._end()
-        verdict = checker.judge(self.bridge, self.plot, self.model.misjudged)
+        self.evidence = Evidence(self.bridge, self.plot, self.traffic, self.model)
+        verdict = checker.judge(self.evidence)
         self._judge_surroundings(verdict)
         return verdict
+
+    def _name_operators(self) -> None:
+        people = self.bridge.bridge.world.people
+        operators = [people[one.operator] for one in self.plot if one.operator]
+        Contact.objects.bulk_create(
+            Contact(phone_jid=one.jid, lid=one.lid_jid, name=one.name, may_command=True)
+            for one in operators
+        )
 
     def _wait_until_settled(self) -> None:
         deadline = time.monotonic() + self.options.patience
         while time.monotonic() < deadline:
-            if not Conversation.objects.exclude(due_at=None).exists():
+            waiting = MessageChange.objects.filter(state="waiting")
+            due = Conversation.objects.exclude(due_at=None)
+            if not (due.exists() or waiting.exists()):
                 return
             time.sleep(0.3)
 
@@ -228,7 +189,7 @@ class Trial:
             wait_until(agent.is_up, 30)
             self.exit_code = self.exit_code or agent.terminate()
 
-    def _judge_surroundings(self, verdict: checker.Verdict) -> None:
+    def _judge_surroundings(self, verdict: Verdict) -> None:
         for refusal in self.traffic.refused:
             verdict.add("webhook refused for good", refusal)
         if self.exit_code:

@@ -56,9 +56,7 @@ def prepare(
             reading.read(agent, file)
         if wait is not None:
             waits.append((wait, message, file))
-    if is_silent:
-        return Prepared()
-    if until := _until(agent, burst, waits):
+    if until := _until(agent, burst, waits, is_silent):
         return Prepared(until)
     for _, _, file in waits:
         hearing.give_up(lease, file)
@@ -92,15 +90,21 @@ def _until(
     agent: AgentSettings,
     burst: list[Message],
     waits: list[tuple[float, Message, MediaFile]],
+    is_silent: bool,
 ) -> datetime | None:
-    """When to try again; None when that would be too late, or is not worth it."""
+    """When to try again; None when that would be too late, or is not worth it.
+
+    Where nothing is answered, nobody waits for it; whoever is there wants to see it.
+    """
     patient = [
         wait
         for wait, message, file in waits
-        if message.kind == Kind.VOICE or file.attempts < fetching.TRIES
+        if file.attempts < fetching.TRIES
+        or (message.kind == Kind.VOICE and not is_silent)
     ]
     if not patient:
         return None
     until = timezone.now() + timedelta(seconds=max(patient))
     oldest = timedelta(minutes=agent.oldest_answered)
-    return until if until - burst[-1].sent_at < oldest else None
+    is_in_time = until - burst[-1].sent_at < oldest
+    return until if is_silent or is_in_time else None

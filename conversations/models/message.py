@@ -104,6 +104,8 @@ class Message(models.Model):
     sent_at = models.DateTimeField(help_text=_("By WhatsApp's clock."))
     received_at = models.DateTimeField(default=timezone.now)
     edited_at = models.DateTimeField(null=True, blank=True)
+    # When the bridge told of it, by the bridge's clock: to find out the last of several.
+    edit_told_at = models.DateTimeField(null=True, blank=True, editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True)
     # When its text went, because it had been kept for long enough.
     pruned_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -315,6 +315,50 @@ class TestChanges:
         message.refresh_from_db()
         assert message.deleted_at
 
+    @pytest.mark.parametrize(
+        "change",
+        [MessageEdited(INSTANCE, "IN1", "hello"), MessageDeleted(INSTANCE, "IN1")],
+        ids=["edit", "deletion"],
+    )
+    def test_one_that_overtakes_its_message_must_come_again(self, change):
+        with pytest.raises(intake.TooEarly):
+            intake.receive([change])
+
+        receive(incoming("helo", whatsapp_id="IN1"), change)
+
+        message = Message.objects.get()
+        assert message.text == "hello" or message.deleted_at
+
+    @pytest.mark.parametrize(
+        ("apart", "text"),
+        [
+            pytest.param(timedelta(minutes=2), "Hello!", id="the last one stays"),
+            pytest.param(timedelta(hours=1), "hello", id="unless a clock was set back"),
+        ],
+    )
+    def test_of_two_edits_in_the_wrong_order(self, apart, text):
+        message = make_inbound(make_conversation(), "helo", whatsapp_id="IN1")
+        at = timezone.now()
+
+        receive(
+            MessageEdited(INSTANCE, "IN1", "Hello!", told_at=at),
+            MessageEdited(INSTANCE, "IN1", "hello", told_at=at - apart),
+        )
+
+        message.refresh_from_db()
+        assert message.text == text
+
+    def test_an_edit_that_comes_twice_happened_once(self):
+        message = make_inbound(make_conversation(), "helo", whatsapp_id="IN1")
+        receive(MessageEdited(INSTANCE, "IN1", "hello"))
+        message.refresh_from_db()
+        first = message.edited_at
+
+        receive(MessageEdited(INSTANCE, "IN1", "hello"))
+
+        message.refresh_from_db()
+        assert message.edited_at == first
+
 
 def test_learned_addresses_merge():
     receive(in_group(sender=Address(lid=BEN.lid)))

@@ -8,7 +8,7 @@ from django.utils import timezone
 from conversations import contacts, intake, outbox, steering
 from conversations.mailbox import LeaseLost, claim
 from conversations.models import Conversation, Message
-from conversations.whatsapp import BridgeError, MessageDeleted, SentMessage
+from conversations.whatsapp import BridgeError, Kind, MessageDeleted, SentMessage
 from llm.models import Decision
 from tests.factories import (
     ANA,
@@ -403,6 +403,16 @@ class TestJustBeforeSending:
         flush(group)
 
         assert texts(bridge) == sent
+
+    def test_a_members_reaction_is_no_answer(self, bridge):
+        group = make_conversation(is_group=True)
+        question = ask(group, kind="unprompted", sender=make_contact())
+        about = {"kind": Kind.REACTION, "quoted_id": question.whatsapp_id}
+        intake.receive([in_group("👍", sender=BEN, **about)])
+
+        flush(group)
+
+        assert texts(bridge) == ["One", "Two"]
 
     def test_the_askers_own_addition_is_no_answer(self, bridge):
         group = make_conversation(is_group=True)

@@ -389,6 +389,24 @@ class TestTryingAgain:
         assert message.outcome == Outcome.REPLIED
         assert (message.file.state, message.file.error) == ("failed", "Gone")
 
+    def test_fetches_what_is_not_answered_with_as_much_patience(
+        self, talk, work, bridge
+    ):
+        steering.pause(talk)
+        message = make_inbound(talk, "What is this?", kind="image")
+        bridge.media[message.whatsapp_id] = BridgeError(
+            "Gone", kind="failed", retryable=True
+        )
+
+        outcomes = []
+        for _ in range(3):
+            work(talk)
+            message.refresh_from_db()
+            outcomes.append(message.outcome)
+
+        assert outcomes == [Outcome.PENDING, Outcome.PENDING, Outcome.PAUSED]
+        assert (message.file.state, message.file.error) == ("failed", "Gone")
+
     def test_keeps_the_file_of_what_is_not_answered(self, talk, say, work):
         steering.pause(talk)
         message = say(talk)

@@ -1,5 +1,7 @@
 """What each recording says. A recording that is not here says nothing to us."""
 
+from datetime import datetime
+
 from conversations.whatsapp import (
     Address,
     IncomingMessage,
@@ -223,16 +225,28 @@ EVENTS = {
     "webhooks/global_webhook/11-connection.update": CONNECTING,
     "webhooks/global_webhook/12-connection.update": OPEN,
     "webhooks/head_of_line/01-messages.edited": MessageEdited(
-        "wa1", "3EB0IMG000000000000001", text="hol"
+        "wa1",
+        "3EB0IMG000000000000001",
+        text="hol",
+        told_at=datetime.fromisoformat("2026-11-22T09:43:42.992Z"),
     ),
     "webhooks/head_of_line/02-messages.edited": MessageEdited(
-        "wa1", "3EB0IMG000000000000001", text="hol"
+        "wa1",
+        "3EB0IMG000000000000001",
+        text="hol",
+        told_at=datetime.fromisoformat("2026-11-22T09:43:42.992Z"),
     ),
     "webhooks/head_of_line/03-messages.edited": MessageEdited(
-        "wa1", "3EB0IMG000000000000001", text="hol"
+        "wa1",
+        "3EB0IMG000000000000001",
+        text="hol",
+        told_at=datetime.fromisoformat("2026-11-22T09:43:42.992Z"),
     ),
     "webhooks/head_of_line/04-messages.update": MessageEdited(
-        "wa1", "3EB0IMG000000000000001", text="hol"
+        "wa1",
+        "3EB0IMG000000000000001",
+        text="hol",
+        told_at=datetime.fromisoformat("2026-11-22T09:43:57.289Z"),
     ),
     "webhooks/head_of_line/07-messages.upsert": inbound(
         "blocked? 1", chat=BOB, sender_name="Bob"
@@ -318,13 +332,22 @@ EVENTS = {
         media={"mimetype": "application/pdf", "file_name": "invoice.pdf", "bytes": 13},
     ),
     "webhooks/messages/edit_protocol/01-messages.edited": MessageEdited(
-        "wa1", "3EB0EDIT00000000000001", text="hello!"
+        "wa1",
+        "3EB0EDIT00000000000001",
+        text="hello!",
+        told_at=datetime.fromisoformat("2026-11-22T09:34:37.241Z"),
     ),
     "webhooks/messages/edit_protocol/02-messages.update": MessageEdited(
-        "wa1", "3EB0EDIT00000000000001", text="hello!"
+        "wa1",
+        "3EB0EDIT00000000000001",
+        text="hello!",
+        told_at=datetime.fromisoformat("2026-11-22T09:34:37.269Z"),
     ),
     "webhooks/messages/edit_unknown_original/01-messages.edited": MessageEdited(
-        "wa1", "3EB0UNKNOWN", text="zzz"
+        "wa1",
+        "3EB0UNKNOWN",
+        text="zzz",
+        told_at=datetime.fromisoformat("2026-11-22T09:34:40.254Z"),
     ),
     "webhooks/messages/empty_message/01-messages.upsert": inbound(
         "", kind=Kind.UNKNOWN
@@ -568,7 +591,10 @@ EVENTS = {
     ),
     "webhooks/send/text_with_token/01-send.message": sent("with token"),
     "webhooks/send/update_message/01-send.message.update": MessageEdited(
-        "wa1", "3EB0973F50BB8D48DF97AA", text="Hi Alice (edited)"
+        "wa1",
+        "3EB0973F50BB8D48DF97AA",
+        text="Hi Alice (edited)",
+        told_at=datetime.fromisoformat("2026-11-22T09:35:51.245Z"),
     ),
     "webhooks/settings/dm_when_readMessages/01-messages.upsert": inbound("auto read"),
     "webhooks/terminal/api_logout/01-logout.instance": InstanceClosed("wa1"),

@@ -251,6 +251,33 @@ def test_reads_both_shapes_of_a_deletion(record):
 
 
 @pytest.mark.parametrize(
+    ("said", "told_at"),
+    [
+        ("2026-11-22T09:34:37.269Z", datetime(2026, 11, 22, 9, 34, 37, 269000, UTC)),
+        ("2026-11-22T09:34:37", datetime(2026, 11, 22, 9, 34, 37, tzinfo=UTC)),
+        ("9999-12-31T23:59:59Z", None),
+        ("soon", None),
+        (7, None),
+    ],
+)
+def test_an_edit_is_dated_by_the_bridge(said, told_at):
+    edited = {"editedMessage": {"message": {"conversation": "new"}}}
+    body = envelope("messages.update", {"keyId": "M1", "message": edited})
+
+    [event] = parse({**body, "date_time": said}).events
+
+    assert event == MessageEdited("wa1", "M1", "new", told_at)
+
+
+def test_what_changes_outside_the_chats_is_none_of_ours():
+    edited = {"editedMessage": {"message": {"conversation": "new"}}}
+    place = {"remoteJid": "status@broadcast", "id": "M1", "keyId": "M1"}
+
+    assert told("messages.delete", {"key": place}) == []
+    assert told("messages.update", {**place, "message": edited}) == []
+
+
+@pytest.mark.parametrize(
     ("protocol", "expected"),
     [
         ({"type": "MESSAGE_EDIT", "editedMessage": {"imageMessage": {"caption": "new"}}}, [MessageEdited("wa1", "M1", "new")]),
@@ -273,7 +300,8 @@ def test_an_edit_that_comes_as_a_message_is_an_edit():
     }
     wrapped = {"editedMessage": {"message": {"protocolMessage": protocol}}}
 
-    assert message(message=wrapped) == MessageEdited("wa1", "M1", "new")
+    edit = message(message=wrapped)
+    assert (edit.whatsapp_id, edit.text) == ("M1", "new")
 
 
 def test_members_of_a_group_give_their_addresses_away():

@@ -26,6 +26,7 @@ EVENTS = [
     "MESSAGES_UPDATE",
     "MESSAGES_DELETE",
     "SEND_MESSAGE",
+    "SEND_MESSAGE_UPDATE",
     "CONNECTION_UPDATE",
 ]
 
@@ -108,6 +109,20 @@ class StandIn(BridgeServer):
         with self.bridge.lock:
             return people.write(self.bridge, self.instance, chat, text)
 
+    def edit(self, message: Message, text: str) -> None:
+        with self.bridge.lock:
+            place = self.bridge, self.instance, message.id
+            people.edit(*place, text, message.sender)
+
+    def delete(self, message: Message) -> None:
+        with self.bridge.lock:
+            people.delete(self.bridge, self.instance, message.id, message.sender)
+
+    def react(self, sender: str, message: Message, emoji: str) -> Message:
+        with self.bridge.lock:
+            place = self.bridge, self.instance, message.id
+            return people.react(*place, emoji, sender)
+
     def replies(self, chat: str) -> list[Message]:
         """What people saw of the agent, in the order in which it left."""
         with self.bridge.lock:
@@ -119,16 +134,23 @@ class StandIn(BridgeServer):
         return sorted(sent, key=lambda message: message.number)
 
     def texts(self, chat: str) -> list[str]:
-        return [
-            message.data["message"]["conversation"] for message in self.replies(chat)
-        ]
+        said = (message.data["message"] for message in self.replies(chat))
+        return [one["conversation"] for one in said if "conversation" in one]
+
+    def reactions(self, chat: str) -> list[str]:
+        """The ids of what the agent reacted to, once for each time."""
+        said = (message.data["message"] for message in self.replies(chat))
+        told = (one.get("reactionMessage") for one in said)
+        return [one["key"]["id"] for one in told if one]
 
     # Faults
 
     def plan(self, chat: str, *faults: str) -> None:
         self.plans[chat].extend(faults)
 
-    def fault_of(self, body: dict) -> str:
+    def fault_of(self, path: str, body: dict) -> str:
+        if not path.startswith("/message/sendText/"):
+            return ""
         plan = self.plans[body["number"]]
         return plan.popleft() if plan else ""
 
@@ -137,9 +159,9 @@ class StandIn(BridgeServer):
         if path.startswith("/group/findGroupInfos/"):
             time.sleep(self.group_info_seconds)
         # The body is missing where the client was killed in the middle of its request.
-        if not path.startswith("/message/sendText/") or not isinstance(body, dict):
+        if not isinstance(body, dict):
             return None
-        self._current.fault = fault = self.fault_of(body)
+        self._current.fault = fault = self.fault_of(path, body)
         if fault == "500":
             return 500, bodies.error(500, "The bridge stumbled")
         if fault == "dropped":

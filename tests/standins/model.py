@@ -1,8 +1,9 @@
-"""A stand-in model server: OpenAI's chat completions over real sockets.
+"""A stand-in model server: OpenAI's chat completions and transcriptions over real sockets.
 
 It answers by what it is asked to judge: the first step gets the `p=` that the text
 names, the second one names the `#tokens` of the messages it answers. So whoever reads
-the replies can tell which messages were answered, and how often.
+the replies can tell which messages were answered, and how often. In a recording it
+hears the words that the sandbox puts into its tags.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from tests.standins.hosts import LOCAL
 
 TOKEN = re.compile(r"#[\w-]+")
+SPOKEN = re.compile(rb"TRANSCRIPT=(.*?)OggS", re.DOTALL)
 PROBABILITY = re.compile(r"\bp=(\d+)")
 # Faults after which another try may succeed.
 PASSING = ("429", "500", "hang_up", "hang_up_in_the_body")
@@ -29,8 +31,9 @@ DRIP_SECONDS = 60
 class Question:
     """One request, as the model sees it."""
 
-    step: str  # "relevance" or "response"
-    texts: list[str]  # those to judge or to answer
+    step: str  # "relevance", "response" or "transcription"
+    texts: list[str]  # those to judge or to answer, or what was heard
+    pictures: int = 0
     at: float = field(default_factory=time.time)
 
     @property
@@ -39,19 +42,31 @@ class Question:
 
     @property
     def p(self) -> int:
+        if not any(self.texts):
+            return 0
         named = PROBABILITY.findall(" ".join(self.texts))
         return max(map(int, named), default=90)
 
 
 def read_question(body: dict) -> Question:
     """Find the numbered messages in the transcript that the last line points at."""
-    prompt = body["messages"][-1]["content"]
+    parts = body["messages"][-1]["content"]
+    if isinstance(parts, str):
+        parts = [{"type": "text", "text": parts}]
+    prompt = parts[0]["text"]
     lines = [json.loads(line) for line in prompt.splitlines()]
     asked = next(line for line in reversed(lines) if {"judge", "answer"} & line.keys())
     numbers = asked.get("judge") or asked.get("answer")
     texts = {line["n"]: line.get("text", "") for line in lines if "n" in line}
     step = "relevance" if "judge" in asked else "response"
-    return Question(step, [texts[number] for number in numbers])
+    pictures = sum(part["type"] == "image_url" for part in parts)
+    return Question(step, [texts[number] for number in numbers], pictures)
+
+
+def hear(form: bytes) -> Question:
+    """The words in the recording that a form brings."""
+    found = SPOKEN.search(form)
+    return Question("transcription", [found[1].decode() if found else ""])
 
 
 def write_answer(question: Question) -> str:
@@ -70,10 +85,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        question = read_question(json.loads(raw))
+        is_heard = self.path.endswith("/audio/transcriptions")
+        question = hear(raw) if is_heard else read_question(json.loads(raw))
         fault = self.server.owner.ask(question)
         if fault:
             getattr(self, f"_{fault}" if not fault.isdigit() else "_fail")(fault)
+        elif is_heard:
+            self._write(200, {"text": question.texts[0], "language": "en"})
         else:
             self._write(200, _completion(write_answer(question)))
 

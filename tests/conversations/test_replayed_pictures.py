@@ -63,6 +63,7 @@ def ask_again(monkeypatch):
         return Completion('{"why": "x", "kind": "question", "p": 50}')
 
     monkeypatch.setattr("llm.call.complete", complete)
+    monkeypatch.setattr(tasks, "close_old_connections", lambda: None)
 
     def ask_again(decision: Decision):
         replay = make_replay([decision], threshold=0.2)

@@ -138,14 +138,20 @@ def _switch(said: Said, *, is_on: bool) -> str:
         row.is_on = is_on
         who = f"{said.message.sender}: {said.text}"
         settings_history.save(row, before, None, commander=who[:200])
-    if is_on:
-        return _("Switched on. Chats that are paused by themselves stay so.")
-    return _("Switched off in all chats until somebody resumes all.")
+    if not is_on:
+        return _("Switched off in all chats until somebody resumes all.")
+    answer = _("Switched on. Chats that are paused by themselves stay so.")
+    if off := row.switched_off:
+        answer += " " + _("Still switched off: %(names)s.") % {"names": ", ".join(off)}
+    return answer
 
 
 def _resumed(conversation: Conversation) -> str:
-    if not AgentSettings.load().is_on:
+    agent = AgentSettings.load()
+    if not agent.is_on:
         return _("Resumed here, but everything is switched off: resume all.")
+    if not agent.laid_over(conversation.instance).is_on:
+        return _("Resumed here, but this number is switched off in the settings.")
     if conversation.mode == Mode.OFF:
         return _("Resumed, but the agent is off in this chat.")
     return _("Resumed here.")

@@ -8,41 +8,49 @@ the next one that does takes them along, since the log is written in order.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
-
-_is_relaxed = False
 
 
 def relax() -> None:
     """From here on no commit of this process waits, but for those in `durable`."""
-    global _is_relaxed
-    _is_relaxed = True
     connection_created.connect(_relax)
 
 
 @contextmanager
 def durable() -> Iterator[None]:
     """Around a transaction, not within one: its commit waits."""
-    if connection.vendor != "sqlite" or not _is_relaxed:
+    is_sqlite = connection.vendor == "sqlite"
+    with _waiting(is_sqlite and settings.SQLITE_SYNCHRONOUS != "NORMAL"):
         yield
-        return
+
+
+@contextmanager
+def later() -> Iterator[None]:
+    """Around transactions whose commits are waited for together, by `wait`."""
+    with _waiting(False):
+        yield
+
+
+def wait() -> None:
+    """Until the disk has what was committed, where that is promised."""
+    if getattr(connection, "waits_for_disk", False):
+        connection.wait_for_disk()
+
+
+@contextmanager
+def _waiting(waits: bool) -> Iterator[None]:
     connection.ensure_connection()
-    _set(connection, settings.SQLITE_SYNCHRONOUS)
+    before = getattr(connection, "waits_for_disk", False)
+    connection.waits_for_disk = waits
     try:
         yield
     finally:
-        _set(connection, "NORMAL")
+        connection.waits_for_disk = before
 
 
-def _relax(connection: Any, **_: object) -> None:
-    if connection.vendor == "sqlite":
-        _set(connection, "NORMAL")
-
-
-def _set(connection: Any, level: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"PRAGMA synchronous={level}")
+def _relax(connection: BaseDatabaseWrapper, **_: object) -> None:
+    connection.waits_for_disk = False

@@ -20,7 +20,7 @@ from conversations.models import (
     Mode,
 )
 from conversations.whatsapp import Kind
-from llm.lab.signals import STOP
+from llm.stopping import is_stop
 
 Outcome = Message.Outcome
 
@@ -49,8 +49,10 @@ class Spent:
 
     replies: list[datetime]  # of the agent in this conversation, within an hour
     unprompted: list[datetime]  # the same, unprompted ones, within a day
-    calls: int  # of models, today
+    calls: int  # of models, today, of all numbers
     cost: Decimal
+    own_calls: int = 0  # of this number, where a limit of its own asks for them
+    own_cost: Decimal = Decimal(0)
 
 
 def check(
@@ -117,8 +119,10 @@ def shut(
 
 def stood_back(agent: AgentSettings, conversation: Conversation) -> Silence:
     """Whether the agent is to be silent here, whatever is said."""
-    if not agent.is_on:
+    if not agent.whole.is_on:
         return Outcome.PAUSED, "The agent is switched off"
+    if not agent.is_on:
+        return Outcome.PAUSED, "The agent is switched off for this number"
     if conversation.mode == Mode.OFF:
         return Outcome.PAUSED, "The agent is off in this conversation"
     if conversation.is_paused:
@@ -163,7 +167,7 @@ def says_stop(text: str, names: list[str]) -> bool:
     said = _MENTION.sub(" ", text)
     for name in names:
         said = _name(name).sub(" ", said)
-    return STOP.fullmatch(" ".join(said.split())) is not None
+    return is_stop(said)
 
 
 def _name(name: str) -> regex.Pattern:
@@ -254,17 +258,19 @@ def _unprompted_budget(agent: AgentSettings, spent: Spent) -> Silence:
 
 
 def model_budget(agent: AgentSettings, spent: Spent) -> Silence:
-    if agent.daily_call_limit is not None and spent.calls >= agent.daily_call_limit:
-        return (
-            Outcome.OVER_BUDGET,
-            f"The daily limit of {agent.daily_call_limit} model calls",
-        )
-    if agent.daily_spend_limit is not None and spent.cost >= agent.daily_spend_limit:
-        return (
-            Outcome.OVER_BUDGET,
-            f"The daily spend limit of {agent.daily_spend_limit}",
-        )
-    return None
+    reason = _used_up(agent.whole, spent.calls, spent.cost)
+    if not reason and (own := _used_up(agent, spent.own_calls, spent.own_cost)):
+        reason = f"{own}, of this number"
+    return (Outcome.OVER_BUDGET, reason) if reason else None
+
+
+def _used_up(agent: AgentSettings, calls: int, cost: Decimal) -> str:
+    most_calls, most_cost = agent.daily_limits
+    if most_calls is not None and calls >= most_calls:
+        return f"The daily limit of {most_calls} model calls"
+    if most_cost is not None and cost >= most_cost:
+        return f"The daily spend limit of {most_cost}"
+    return ""
 
 
 def how_addressed(

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from conversations import hot
@@ -87,19 +87,28 @@ def spent(agent: AgentSettings, conversation: Conversation) -> Spent:
     hour_ago = timezone.now() - timedelta(hours=1)
     since = day_ago if conversation.is_group else hour_ago
     replies = hot.select(Message, _REPLIES, conversation.pk, since)
-    calls, cost = _today(agent)
     return Spent(
-        replies=[one.sent_at for one in replies if one.sent_at >= hour_ago],
-        unprompted=[one.sent_at for one in replies if one.prompt == UNPROMPTED],
-        calls=calls,
-        cost=cost,
+        [one.sent_at for one in replies if one.sent_at >= hour_ago],
+        [one.sent_at for one in replies if one.prompt == UNPROMPTED],
+        *_today(agent, conversation.instance),
     )
 
 
-def _today(agent: AgentSettings) -> tuple[int, Decimal]:
-    if agent.daily_call_limit is None and agent.daily_spend_limit is None:
-        return 0, Decimal(0)
+def called_today() -> QuerySet[Decision]:
+    """What models were asked since midnight."""
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    today = Decision.objects.filter(source="model", created_at__gte=midnight)
-    sums = today.aggregate(calls=Count("pk"), cost=Sum("cost"))
-    return sums["calls"], sums["cost"] or Decimal(0)
+    return Decision.objects.filter(source="model", created_at__gte=midnight)
+
+
+def _today(agent: AgentSettings, instance: str) -> list[int | Decimal]:
+    """Calls and cost, of all numbers and, where it has limits of its own, of this one."""
+    common, own = agent.whole.daily_limits, agent.daily_limits
+    if {*common, *own} == {None}:
+        return [0, Decimal(0)]
+    sums = {"calls": Count("pk"), "costs": Sum("cost")}
+    if own != common:
+        here = Q(conversation__instance=instance)
+        sums["own_calls"] = Count("pk", filter=here)
+        sums["own_costs"] = Sum("cost", filter=here)
+    found = called_today().aggregate(**sums)
+    return [found[name] or Decimal(0) for name in sums]

@@ -30,6 +30,10 @@ from conversations.whatsapp import BridgeError, Kind, MediaContent, Quote
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 20
+# While as many files are being sent as memory may hold.
+ROOM_AGAIN_AFTER = timedelta(seconds=2)
+# The bridge itself failed over it; what stands before it, and is down, says otherwise.
+ANSWERED_NO = (400, 500)
 # A process that was frozen after it stored its intent must not send any more.
 SEND_WITHIN = 1.0
 # Seconds, for one message.
@@ -124,6 +128,11 @@ def _deliver(lease: Lease, message: Message) -> datetime | None:
         return None
     if until := _typed_until(message):
         return until
+    with sending.lane(message) as is_free:
+        return _try(lease, message) if is_free else now() + ROOM_AGAIN_AFTER
+
+
+def _try(lease: Lease, message: Message) -> datetime | None:
     try:
         # Before the intent: what takes long here must not take long after it.
         content = sending.content(message) if carries_file(message) else None
@@ -277,6 +286,8 @@ def _not_sent(message: Message, error: BridgeError) -> datetime | None:
     logger.warning("Message %s: %s", message.pk, error)
     mine = _mine(message)
     if error.unknown:
+        if error.status in ANSWERED_NO and carries_file(message):
+            sending.note_refusal(message)
         mine.update(status=Status.UNKNOWN, error=str(error)[:500])
         return message.attempted_at + timedelta(seconds=settings.RECONCILE_SECONDS)
     if error.retryable:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from conversations import whatsapp
-from conversations.delivery import Status, confirm, set_status
+from conversations.delivery import Status, confirm, fail, set_status
 from conversations.mailbox import Lease, backoff, fence, now
 from conversations.media import sending
 from conversations.media.fetching import carries_file
@@ -36,12 +36,14 @@ def reconcile(lease: Lease, message: Message) -> datetime | None:
         set_status(message, Status.UNKNOWN, error=f"Cannot look it up: {error}")
         return now() + backoff(message.attempts)
     if not found and _may_be_uploaded(message):
-        set_status(message, Status.UNKNOWN, error="Its file may still be on its way")
         return now() + READ_AGAIN_AFTER
     with transaction.atomic():
         fence(lease)
         if found:
             confirm(message, found)
+        elif sending.is_refused(message):
+            times = f"Given up after {sending.MOST_REFUSALS} times"
+            fail(message, f"{times}: {message.error}; it did not leave")
         else:
             set_status(
                 message, Status.QUEUED, error=f"{message.error}; it did not leave"

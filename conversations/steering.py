@@ -135,6 +135,7 @@ def send_again(message: Message, staff: AbstractBaseUser) -> None:
         again = message.conversation.messages.filter(
             decision_id=message.decision_id, status__in=[Status.FAILED, Status.DROPPED]
         )
+    sending.forgive(again)
     # A new id: WhatsApp refused the old one, or never saw it.
     again.update(
         status=Status.QUEUED, staff=staff, attempts=0, whatsapp_id="", error=""

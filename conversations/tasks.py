@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
 
 from conversations import changes, contacts, forgetting, pipeline, whatsapp
-from conversations.media import preparing
+from conversations.media import looking, preparing
 from conversations.models import AgentSettings, Conversation, Message
 from llm.lab import replay as replays
 
@@ -103,7 +103,7 @@ def replay(pk: int) -> None:
 def _replay(pk: int) -> None:
     try:
         close_old_connections()
-        replays.work(pk)
+        replays.work(pk, looking.again)
     except Exception as error:
         logger.exception("Cannot go on with replay %s", pk)
         try:

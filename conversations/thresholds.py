@@ -1,17 +1,21 @@
-"""Thresholds applied on evidence: of one conversation, of some, or of the settings."""
+"""Thresholds applied on evidence: of conversations, of instances, or of the settings."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
 
-from conversations import settings_history
+from conversations import instance_settings, settings_history
 from conversations.models import AgentSettings, Conversation, ThresholdChange
 
-# The threshold of the settings, in force wherever a conversation has none of its own.
+# The threshold of the settings, in force wherever there is none of one's own.
 COMMON = "all"
+# Before an instance's name: its own value over the common one.
+_INSTANCE = "@"
 
-Thresholds = dict[str, float | None]  # by key: a conversation's, or COMMON
+Thresholds = dict[
+    str, float | None
+]  # by key: a conversation's, an instance's, or COMMON
 
 
 class NotApplied(Exception):
@@ -20,6 +24,23 @@ class NotApplied(Exception):
     def __init__(self, found: Thresholds) -> None:
         self.found = found
         super().__init__(", ".join(found))
+
+
+def key_of(instance: str) -> str:
+    return f"{_INSTANCE}{instance}" if instance else COMMON
+
+
+def instance_of(key: str) -> str:
+    """The name of the instance that a key stands for, or ""."""
+    return key[1:] if key.startswith(_INSTANCE) else ""
+
+
+def is_of_settings(key: str) -> bool:
+    return key == COMMON or bool(instance_of(key))
+
+
+def conversations(keys: Iterable[str]) -> list[int]:
+    return [int(key) for key in keys if not is_of_settings(key)]
 
 
 @transaction.atomic
@@ -31,20 +52,28 @@ def apply(
     undoes: ThresholdChange | None = None,
 ) -> ThresholdChange:
     """All of them, or none if one is no longer as it was seen."""
-    settings_row = settings_history.lock() if COMMON in thresholds else None
-    found = _locked(thresholds, settings_row)
+    row = settings_history.lock() if any(map(is_of_settings, thresholds)) else None
+    found = _found(thresholds, row, Conversation.objects.select_for_update())
     if changed := {key: now for key, now in found.items() if now != seen.get(key)}:
         raise NotApplied(changed)
     for key, threshold in thresholds.items():
-        if key == COMMON:
-            before = settings_history.values(settings_row, ["threshold"])
-            settings_row.threshold = threshold
-            settings_history.save(settings_row, before, staff)
+        if is_of_settings(key):
+            _set(row, key, threshold, staff)
         else:
             Conversation.objects.filter(pk=key).update(threshold=threshold)
     return ThresholdChange.objects.create(
         staff=staff, before=found, after=dict(thresholds), why=why, undoes=undoes
     )
+
+
+def _set(row: AgentSettings, key: str, threshold: float | None, staff: Any) -> None:
+    if instance := instance_of(key):
+        own = instance_settings.COMMON if threshold is None else threshold
+        instance_settings.save(row, instance, {"threshold": own}, staff)
+        return
+    before = settings_history.values(row, ["threshold"])
+    row.threshold = threshold
+    settings_history.save(row, before, staff)
 
 
 def undo(change: ThresholdChange, staff: Any) -> ThresholdChange:
@@ -53,19 +82,17 @@ def undo(change: ThresholdChange, staff: Any) -> ThresholdChange:
 
 
 def in_force(keys: Mapping[str, Any]) -> Thresholds:
-    return _found(keys, AgentSettings.load() if COMMON in keys else None)
+    """What each has of its own; None where it has not."""
+    row = AgentSettings.load() if any(map(is_of_settings, keys)) else None
+    return _found(keys, row, Conversation.objects)
 
 
-def _locked(keys: Mapping[str, Any], settings_row: AgentSettings | None) -> Thresholds:
-    return _found(keys, settings_row, Conversation.objects.select_for_update())
-
-
-def _found(
-    keys: Mapping[str, Any], settings_row: AgentSettings | None, rows: Any = None
-) -> Thresholds:
-    rows = Conversation.objects if rows is None else rows
-    of = rows.filter(pk__in=[key for key in keys if key != COMMON]).order_by("pk")
+def _found(keys: Mapping[str, Any], row: AgentSettings | None, rows: Any) -> Thresholds:
+    of = rows.filter(pk__in=conversations(keys)).order_by("pk")
     found: Thresholds = {str(pk): own for pk, own in of.values_list("pk", "threshold")}
-    if settings_row is not None:
-        found[COMMON] = settings_row.threshold
+    if COMMON in keys:
+        found[COMMON] = row.threshold
+    for key in keys:
+        if instance := instance_of(key):
+            found[key] = instance_settings.own(row, instance).get("threshold")
     return found

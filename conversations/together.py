@@ -12,6 +12,8 @@ from threading import Lock
 
 from django.db import connection, transaction
 
+from conversations import durability
+
 # In one transaction: what comes later waits for the next.
 MOST = 16
 
@@ -36,9 +38,10 @@ def store(do: Callable[[], None]) -> None:
         return
     work = _Work(do)
     _waiting.append(work)
-    with _turn:
+    with _turn, durability.later():
         while not work.is_done:
             _store([_waiting.popleft() for _ in range(min(MOST, len(_waiting)))])
+    durability.wait()
     if work.error:
         raise work.error
 

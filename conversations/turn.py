@@ -57,7 +57,8 @@ class Turn:
                 return prepared.until
             if prepared.unheard:
                 return self._not_heard(prepared.unheard)
-            addressed = self.context.how_addressed(self.burst)  # or by what is said
+            # A voice note has words only now.
+            addressed = self.context.how_addressed(self.burst)
         verdict = gates.check(
             self.agent,
             self.conversation,

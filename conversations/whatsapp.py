@@ -250,8 +250,9 @@ class WhatsAppProvider(Protocol):
     def group_info(self, instance: str, group_jid: str) -> GroupInfo:
         """Name and members of a group, or BridgeError."""
 
-    def fetch_media(self, instance: str, whatsapp_id: str) -> MediaContent:
-        """The file of a message, or BridgeError."""
+    def fetch_media(self, instance: str, whatsapp_id: str, most: int) -> MediaContent:
+        """The file of a message, or BridgeError: of kind "too_large" if it is larger
+        than `most` bytes."""
 
     def look_back(self) -> None:
         """The worker starts: have looked for what was missed meanwhile."""

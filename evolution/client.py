@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 LINK_TIMEOUT = 30
 # Evolution downloads a file from WhatsApp before it answers with it, in base64.
 MEDIA_TIMEOUT = 60
-MAX_MEDIA_BYTES = 70_000_000
+BESIDE_MEDIA = 100_000
 VERSION_SECONDS = 600
 
 _version: dict[str, tuple[float, str]] = {}
@@ -139,15 +139,18 @@ def find_messages(
     return messages
 
 
-def media(instance: str, whatsapp_id: str) -> dict:
-    """The file of a message, fetched from WhatsApp: {base64, mimetype, fileName, ...}."""
+def media(instance: str, whatsapp_id: str, most: int) -> dict:
+    """The file of a message, fetched from WhatsApp: {base64, mimetype, fileName, ...}.
+
+    `most`: of how many bytes it may be.
+    """
     body = {"message": {"key": {"id": whatsapp_id}}, "convertToMp4": False}
     answer = call(
         "POST",
         f"/chat/getBase64FromMediaMessage/{path_part(instance)}",
         body=body,
         timeout=MEDIA_TIMEOUT,
-        most=MAX_MEDIA_BYTES,
+        most=most * 4 // 3 + BESIDE_MEDIA,
     )
     return expect(answer, dict)
 

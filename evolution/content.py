@@ -106,6 +106,12 @@ def _media(kind: Kind) -> Callable[[dict], Content]:
     return lambda found: Content(kind, said(found.get("caption")), _file(found))
 
 
+def _video(found: dict) -> Content:
+    """A GIF is a video that plays by itself, for ever."""
+    is_gif = {"gif": True} if found.get("gifPlayback") is True else {}
+    return Content(Kind.VIDEO, said(found.get("caption")), _file(found) | is_gif)
+
+
 def _audio(found: dict) -> Content:
     kind = Kind.VOICE if found.get("ptt") is True else Kind.AUDIO
     return Content(kind, media=_file(found))
@@ -171,7 +177,7 @@ def _invite(found: dict) -> Content:
 
 READERS: dict[str, Callable[[dict], Content]] = {
     "imageMessage": _media(Kind.IMAGE),
-    "videoMessage": _media(Kind.VIDEO),
+    "videoMessage": _video,
     "ptvMessage": _media(Kind.VIDEO_NOTE),
     "audioMessage": _audio,
     "documentMessage": _media(Kind.DOCUMENT),

@@ -22,6 +22,10 @@ NEVER_SENT = (
 FAILED_HANDSHAKE = re.compile("CERTIFICATE_VERIFY_FAILED|WRONG_VERSION_NUMBER")
 
 
+class TooLarge(requests.RequestException):
+    """More was answered than was to be read."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """What an answer of one of these statuses, whose JSON contains the pattern, means."""
@@ -126,6 +130,8 @@ def from_answer(status: int, body: object, *, sends: bool = False) -> BridgeErro
 
 def from_exception(error: requests.RequestException) -> BridgeError:
     """Tell a request that never left from one whose fate nobody knows."""
+    if isinstance(error, TooLarge):
+        return no_answer(status=None, kind="too_large")
     if not _never_sent(error):
         return no_answer(status=None)
     return BridgeError(
@@ -135,10 +141,10 @@ def from_exception(error: requests.RequestException) -> BridgeError:
     )
 
 
-def no_answer(status: int | None) -> BridgeError:
+def no_answer(status: int | None, kind: str = "no_answer") -> BridgeError:
     return BridgeError(
         "Evolution API gave no usable answer; it may have done what it was asked.",
-        kind="no_answer",
+        kind=kind,
         retryable=True,
         unknown=True,
         status=status,

@@ -2,7 +2,6 @@
 
 import base64
 import logging
-import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -32,8 +31,6 @@ MAX_PAGES = 40
 ASK_AGAIN_SECONDS = 60
 TYPING_SECONDS = 20
 
-# Files come whole into memory.
-_downloads = threading.BoundedSemaphore(3)
 _asked_at: dict[tuple[str, str], float] = {}
 
 
@@ -156,9 +153,8 @@ def group_info(instance: str, group_jid: str) -> GroupInfo:
     )
 
 
-def fetch_media(instance: str, whatsapp_id: str) -> MediaContent:
-    with _downloads:
-        found = client.media(instance, whatsapp_id)
+def fetch_media(instance: str, whatsapp_id: str, most: int) -> MediaContent:
+    found = client.media(instance, whatsapp_id, most)
     try:
         data = base64.b64decode(text(found.get("base64")), validate=True)
     except ValueError as error:

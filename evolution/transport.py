@@ -62,16 +62,16 @@ def session() -> requests.Session:
     return _local.session
 
 
-def _read(response: requests.Response, most: int) -> bytes:
+def _read(response: requests.Response, most: int) -> bytearray:
     content = bytearray()
     for chunk in response.iter_content(65_536):
         content += chunk
         if len(content) > most:
-            raise requests.RequestException("The answer is too large.")
-    return bytes(content)
+            raise errors.TooLarge
+    return content
 
 
-def _parse(content: bytes) -> Any:
+def _parse(content: bytearray) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError):

@@ -103,6 +103,10 @@ def _media(media: dict) -> dict:
     for key in ("bytes", "pages", "picture"):
         if isinstance(number := media.get(key), int):
             shown[key] = number
+    if media.get("gif") is True:
+        shown["gif"] = True
+    if stills := media.get("stills"):
+        shown["stills"] = stills
     if isinstance(says := media.get("says"), str) and says:
         shown["says"] = says
     return shown

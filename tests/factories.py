@@ -43,7 +43,8 @@ def make_conversation(*, is_group: bool = False, **fields) -> Conversation:
     else:
         contact = fields.pop("contact", None) or make_contact()
         fields = {"jid": contact.phone_jid or contact.lid, "contact": contact, **fields}
-    return Conversation.objects.create(instance=INSTANCE, is_group=is_group, **fields)
+    fields = {"instance": INSTANCE, "is_group": is_group, **fields}
+    return Conversation.objects.create(**fields)
 
 
 def make_inbound(conversation: Conversation, text: str = "Hello?", **fields) -> Message:

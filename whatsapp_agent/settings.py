@@ -119,13 +119,15 @@ if IS_SQLITE:
     SQLITE_SYNCHRONOUS = env.string("SQLITE_SYNCHRONOUS", "FULL").upper()
     if SQLITE_SYNCHRONOUS not in {"NORMAL", "FULL", "EXTRA"}:
         raise ImproperlyConfigured("SQLITE_SYNCHRONOUS must be NORMAL, FULL or EXTRA.")
+    # By our backend, which lets others write meanwhile.
+    DATABASES["default"]["WAITS_FOR_DISK"] = SQLITE_SYNCHRONOUS != "NORMAL"
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
         # Take the write lock up front: a transaction that starts with a read
         # cannot wait for the lock later, it fails with "database is locked".
         "transaction_mode": "IMMEDIATE",
         "init_command": (
-            f"PRAGMA journal_mode=WAL;PRAGMA synchronous={SQLITE_SYNCHRONOUS};"
+            "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
             "PRAGMA mmap_size=134217728;PRAGMA cache_size=-4000;"
             "PRAGMA journal_size_limit=67108864;PRAGMA temp_store=MEMORY"
         ),
@@ -186,6 +188,8 @@ if MEDIA_BUCKET:
             "location": env.string("MEDIA_S3_FOLDER"),
             "default_acl": None,
             "file_overwrite": False,
+            # What is read of a larger one waits on the disk.
+            "max_memory_size": 2_000_000,
         },
     }
 STORAGES = {

@@ -138,6 +138,8 @@ class Entry:
             return []
         media = self.message.media if isinstance(self.message.media, dict) else {}
         kind = KINDS.get(self.message.kind, self.message.kind)
+        if media.get("gif") is True:
+            kind = "GIF"
         language = self.file.language if self.file else ""
         facts = [*_facts(media), language]
         return [str(kind), *(fact for fact in facts if fact)]

@@ -146,8 +146,9 @@ HELP = {
     "transcription_model": _("As the provider names it, such as whisper-1."),
     "transcription_timeout": _("With all that it tries again."),
     "pictures": _(
-        "They leave this machine for the model's, and cost tokens. Where not, the model"
-        " is told only that there was one."
+        "Photos, and up to four stills of a video, without its sound. They leave this"
+        " machine for the model's, and cost tokens. Where not, the model is told only"
+        " that there was one."
     ),
     "most_pictures": _("In one prompt; the latest of what it is given."),
     "largest_picture": _("Of the longer side. Larger ones cost more tokens."),
@@ -156,8 +157,13 @@ HELP = {
         "Fetched, or sent by hand: voice messages, pictures, documents. 0: none."
     ),
     "replies_per_minute": _("More than these looks like two bots that talk."),
-    "daily_spend_limit": _("In the currency of the prices. Empty: no limit."),
-    "daily_call_limit": _("Empty: no limit."),
+    "daily_spend_limit": _(
+        "In the currency of the prices. Empty: no limit. The common limit is on all"
+        " numbers together; a number’s own holds beside it, for that number alone."
+    ),
+    "daily_call_limit": _(
+        "Empty: no limit. Common and own ones hold beside each other, as above."
+    ),
     "keep_texts": _(
         "With quotes and what is known of media. Then the search does not find them"
         " either. Empty: for ever."

@@ -10,6 +10,7 @@ import re
 from django.core.files.base import ContentFile
 
 from conversations import whatsapp
+from conversations.media import lanes
 from conversations.media.sniffing import seconds, sniff
 from conversations.media.storage import faults
 from conversations.models import AgentSettings, MediaFile, Message
@@ -31,6 +32,8 @@ CARRIERS = {
 # Of a thing that is not to be heard: then its message is judged without it.
 TRIES = 3
 MEGABYTE = 1_000_000
+MOST_BYTES = 50 * MEGABYTE  # the most that the settings may allow
+_downloads = lanes.Lanes()
 # What would show a name as another one.
 _DECEPTIVE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f]"
@@ -77,11 +80,12 @@ def fetch(agent: AgentSettings, message: Message, file: MediaFile) -> float | No
         return end(file, State.REFUSED, reason)
     if not message.whatsapp_id:
         return end(file, State.FAILED, "It has no id to be fetched by")
-    instance = message.conversation.instance
     try:
-        content = whatsapp.provider().fetch_media(instance, message.whatsapp_id)
+        content = _download(message, file, int(agent.largest_file * MEGABYTE))
     except BridgeError as error:
         logger.info("Cannot fetch the file of message %s: %s", message.pk, error)
+        if error.kind == "too_large":
+            return end(file, State.REFUSED, _too_large(agent, MOST_BYTES + 1))
         if error.retryable:
             return again(file, str(error))
         return end(file, State.FAILED, str(error))
@@ -95,6 +99,21 @@ def fetch(agent: AgentSettings, message: Message, file: MediaFile) -> float | No
         logger.error("Cannot store the file of message %s: %r", message.pk, error)
         return again(file, f"It cannot be stored: {error!r}")
     return None
+
+
+def _download(message: Message, file: MediaFile, most: int) -> MediaContent:
+    """Its sender says how large it is. Of those that are small, several come at once."""
+    fetch = whatsapp.provider().fetch_media
+    where = message.conversation.instance, message.whatsapp_id
+    if lanes.is_small(file.bytes):
+        try:
+            with _downloads.of(file.bytes):
+                return fetch(*where, min(most, lanes.SMALL))
+        except BridgeError as error:
+            if error.kind != "too_large":
+                raise
+    with _downloads.of(None):
+        return fetch(*where, most)
 
 
 def _too_large(agent: AgentSettings, size: int | None) -> str:

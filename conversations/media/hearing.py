@@ -6,6 +6,7 @@ from django.utils import timezone
 from conversations import hot, ledger
 from conversations.mailbox import Lease, fence
 from conversations.media.fetching import again, end
+from conversations.media.lanes import Lanes
 from conversations.media.storage import faults
 from conversations.models import AgentSettings, Conversation, MediaFile, Message
 from conversations.whatsapp import Kind
@@ -16,6 +17,7 @@ from llm.models import Decision
 State = MediaFile.State
 Transcribe = AgentSettings.Transcribe
 
+_held = Lanes(few=16)
 SILENT = "No words could be heard in it"
 
 
@@ -40,11 +42,10 @@ def hear(
     if reason := _too_long(agent, message, file):
         return _end(lease, file, reason)
     try:
-        with file.file.open() as stored:
-            data = stored.read()
+        with _held.of(file.bytes):
+            heard = _transcribed(agent, file)
     except faults() as error:
         return _end(lease, file, f"The file cannot be read: {error!r}")
-    heard = transcription.transcribe(data, file.mimetype, file.seconds, model(agent))
     decision = _decision(message, file, heard.call)
     if not heard.call.error:
         return _take_down(lease, message, file, heard, decision)
@@ -54,6 +55,12 @@ def hear(
             ledger.store([message], (decision,))
             return again(file, heard.call.error, heard.call.retry_after)
     return _end(lease, file, heard.call.error, decision)
+
+
+def _transcribed(agent: AgentSettings, file: MediaFile) -> transcription.Heard:
+    with file.file.open() as stored:
+        data = stored.read()
+    return transcription.transcribe(data, file.mimetype, file.seconds, model(agent))
 
 
 def give_up(lease: Lease | None, file: MediaFile) -> None:

@@ -1,8 +1,15 @@
-"""What the models are given of files: pictures to look at, documents as words."""
+"""What the models are given of files: pictures and stills, documents as words."""
 
 import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
+from itertools import chain
 
+from django.utils import timezone
+
+from conversations.media import films
+from conversations.media.films import Still
 from conversations.media.pictures import NotAPicture, shrink
 from conversations.media.sniffing import PICTURES
 from conversations.media.storage import faults
@@ -15,8 +22,8 @@ from llm.providers import takes
 logger = logging.getLogger(__name__)
 
 
-# A sticker asks nothing, and a video is not looked at.
-_LEGIBLE = (Kind.IMAGE, Kind.DOCUMENT)
+# A sticker asks nothing.
+_LEGIBLE = (Kind.IMAGE, Kind.VIDEO, Kind.VIDEO_NOTE, Kind.DOCUMENT)
 
 
 def is_legible(message: Message) -> bool:
@@ -64,31 +71,92 @@ def pictures(
     """The latest pictures, those that are asked about before the others."""
     asked = {message.pk for message in burst}
     keys = sorted(found, key=lambda pk: (pk in asked, numbers[pk]), reverse=True)
-    shown = []
+    shown: list[list[Attachment]] = []
     for pk in keys:
         if len(shown) == agent.most_pictures:
             break
-        if one := _attachment(found[pk], numbers[pk], agent.largest_picture):
-            shown.append(one)
-    return tuple(sorted(shown, key=lambda one: one.n))
+        if seen := _attachments(found[pk], numbers[pk], agent.largest_picture):
+            shown.append(seen)
+    chosen = chain.from_iterable(_shared(shown, agent.most_pictures))
+    return tuple(sorted(chosen, key=lambda one: (one.n, one.second or 0)))
 
 
-def _attachment(file: MediaFile, n: int, longest: int) -> Attachment | None:
-    if file.mimetype not in PICTURES:
-        return None
+def again(shown: Sequence[dict]) -> tuple[Attachment, ...]:
+    """The pictures of a stored prompt; without those that are not there any more."""
+    files = MediaFile.objects.filter(
+        pk__in=[fact["file"] for fact in shown],
+        state=MediaFile.State.STORED,
+        message__deleted_at=None,
+        message__pruned_at=None,
+    )
+    longest = AgentSettings.load().largest_picture
+    found = {
+        (file.pk, one.second): one
+        for file in files
+        for one in _attachments(file, 0, longest)
+    }
+    keys = [(fact["file"], fact.get("second")) for fact in shown]
+    return tuple(
+        replace(found[key], n=fact["n"])
+        for key, fact in zip(keys, shown, strict=True)
+        if key in found
+    )
+
+
+def _shared(files: list[list[Attachment]], most: int) -> Iterator[Iterator[Attachment]]:
+    """One of each before a second still of any; those of a film at even distances."""
+    counts = [0] * len(files)
+    for _ in range(most):
+        if more := [n for n, file in enumerate(files) if counts[n] < len(file)]:
+            counts[min(more, key=counts.__getitem__)] += 1
+    for file, count in zip(files, counts, strict=True):
+        yield (file[round(n * len(file) / count)] for n in range(count))
+
+
+def _attachments(file: MediaFile, n: int, longest: int) -> list[Attachment]:
     try:
-        mimetype, data = _shrunk(file.file.name, longest)
+        if file.mimetype in PICTURES:
+            mimetype, data = _shrunk(file.file.name, longest)
+            return [Attachment(n, mimetype, data, file.pk)]
+        if file.mimetype in films.CONTAINERS and not _is_known_unreadable(file):
+            seen = _stills(file.file.name, file.mimetype, longest)
+            return [
+                Attachment(n, one.mimetype, one.data, file.pk, one.second)
+                for one in seen
+            ]
+    except films.Unreadable as error:
+        _note(file, f"Not shown to the model: {error}")
     except (NotAPicture, *faults()) as error:
         logger.info("File %s is not shown to the model: %s", file.pk, error)
-        return None
-    return Attachment(n, mimetype, data, file.pk)
+    return []
+
+
+def _is_known_unreadable(file: MediaFile) -> bool:
+    return bool(file.read_at and file.error)
+
+
+def _note(file: MediaFile, error: str) -> None:
+    """So that staff see it, and no time is spent on it with each further message."""
+    file.error, file.read_at = error[:300], timezone.now()
+    MediaFile.objects.filter(pk=file.pk, state=MediaFile.State.STORED).update(
+        error=file.error, read_at=file.read_at
+    )
 
 
 # Both steps of a burst ask for the same ones.
 @lru_cache(maxsize=8)
 def _shrunk(name: str, longest: int) -> tuple[str, bytes]:
+    return shrink(_bytes(name), longest)
+
+
+@lru_cache(maxsize=8)
+def _stills(name: str, mimetype: str, longest: int) -> tuple[Still, ...]:
+    return films.stills(_bytes(name), mimetype, longest)
+
+
+def _bytes(name: str) -> bytes:
     with MediaFile._meta.get_field("file").storage.open(name) as stored:
-        return shrink(stored.read(), longest)
+        return stored.read()
 
 
 def _cut(text: str, most: int) -> str:

@@ -26,6 +26,18 @@ def shrink(data: bytes, longest: int) -> tuple[str, bytes]:
             raise NotAPicture(str(error)) from error
 
 
+def is_whole(data: bytes) -> bool:
+    """Whether it can be decoded to its end, as far as that is tried."""
+    with _one_at_a_time:
+        try:
+            with Image.open(BytesIO(data), formats=FORMATS) as picture:
+                if picture.width * picture.height <= MOST_PIXELS:
+                    picture.load()
+        except Exception:
+            return False
+    return True
+
+
 def _encoded(picture: Image.Image, longest: int) -> tuple[str, bytes]:
     picture.draft("RGB", (longest, longest))
     if picture.width * picture.height > MOST_PIXELS:

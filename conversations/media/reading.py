@@ -1,24 +1,14 @@
 """What a PDF or a text file says, taken down once. A stranger's file: so within limits."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-from threading import Semaphore
-
 from django.utils import timezone
 
+from conversations.media import child
 from conversations.media.storage import faults
 from conversations.models import AgentSettings, MediaFile
 
 CHARACTERS = 100_000
-SECONDS = 15
 PDF = "application/pdf"
 TEXT = "text/plain"
-_SCRIPT = Path(__file__).with_name("pdf_words.py")
-_UNREADABLE = "It cannot be read"
-# Each takes a processor and some hundred megabytes at the most.
-_one_at_a_time = Semaphore(1)
 
 
 def read(agent: AgentSettings, file: MediaFile) -> None:
@@ -53,21 +43,10 @@ def words_of_text(data: bytes) -> tuple[str, None, str]:
 def words_of_pdf(data: bytes) -> tuple[str, int | None, str]:
     """Its words, its pages, and why it could not be read."""
     try:
-        with _one_at_a_time:
-            done = subprocess.run(
-                [sys.executable, "-I", str(_SCRIPT)],
-                input=data,
-                capture_output=True,
-                timeout=SECONDS,
-                env={},
-                check=True,
-            )
-        found = json.loads(done.stdout)
+        found = child.run("pdf_words.py", data)
         return _plain(found["text"]), found["pages"], ""
-    except subprocess.TimeoutExpired:
-        return "", None, f"{_UNREADABLE} within {SECONDS} seconds"
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return "", None, _UNREADABLE
+    except child.Unreadable as error:
+        return "", None, str(error)
 
 
 def _plain(text: str) -> str:

@@ -5,16 +5,22 @@ What is stored and then not queued has no row, and is swept away like any such f
 
 import hashlib
 import mimetypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import F, QuerySet
 
-from conversations.media.fetching import MEGABYTE, clean_name
-from conversations.media.sniffing import OTHER, sniff
+from conversations.media import lanes
+from conversations.media.fetching import MEGABYTE, MOST_BYTES, carries_file, clean_name
+from conversations.media.pictures import is_whole
+from conversations.media.sniffing import OTHER, PICTURES, sniff
 from conversations.media.storage import faults
 from conversations.models import AgentSettings, MediaFile, Message
 from conversations.whatsapp import Kind, MediaContent
 
+_uploads = lanes.Lanes()
 # What every phone shows or plays in place. All else arrives whole as a document.
 SHOWN = {
     "image/jpeg": Kind.IMAGE,
@@ -29,7 +35,7 @@ SHOWN = {
 VAGUE = {OTHER, "text/plain", "application/zip"}
 LONGEST_CAPTION = 1_024  # WhatsApp cuts off the rest
 LONGEST_NAME = 150
-MOST_BYTES = 50 * MEGABYTE  # the most that the settings may allow
+MOST_REFUSALS = 3
 
 
 class Unsendable(Exception):
@@ -51,7 +57,7 @@ def hold(agent: AgentSettings, sent: MediaContent, caption: str) -> MediaFile:
     _check(agent, sent, caption)
     file = MediaFile(
         name=_named(sent),
-        mimetype=sniff(sent.data, sent.mimetype),
+        mimetype=_type(sent),
         bytes=len(sent.data),
         sha256=hashlib.sha256(sent.data).hexdigest(),
         state=MediaFile.State.STORED,
@@ -76,6 +82,12 @@ def _check(agent: AgentSettings, sent: MediaContent, caption: str) -> None:
         )
 
 
+def _type(sent: MediaContent) -> str:
+    """A damaged picture is none: the bridge would trip over it, and no phone shows it."""
+    found = sniff(sent.data, sent.mimetype)
+    return OTHER if found in PICTURES and not is_whole(sent.data) else found
+
+
 def _named(sent: MediaContent) -> str:
     """A name without folders, and short enough; of a long one the end stays."""
     return clean_name(sent.name[-LONGEST_NAME:]) or "file"
@@ -95,6 +107,22 @@ def told(file: MediaFile) -> dict:
     return {"mimetype": mimetype, "file_name": file.name, "bytes": file.bytes}
 
 
+@contextmanager
+def lane(message: Message) -> Iterator[bool]:
+    """Whether there is room for its file, until it is sent; nobody waits for it."""
+    if not carries_file(message):
+        yield True
+        return
+    size = message.media.get("bytes")
+    room = _uploads.of(size if isinstance(size, int) else None)
+    is_free = room.acquire(blocking=False)
+    try:
+        yield is_free
+    finally:
+        if is_free:
+            room.release()
+
+
 def content(message: Message) -> MediaContent:
     """What is to be sent; or NotNow, or Unsendable."""
     file = MediaFile.objects.filter(message=message).first()
@@ -108,6 +136,21 @@ def content(message: Message) -> MediaContent:
     except faults() as error:
         raise NotNow(f"Its file cannot be read: {error!r}") from error
     return MediaContent(data, message.media["mimetype"], file.name)
+
+
+def note_refusal(message: Message) -> None:
+    """The bridge answered that it failed, not that the file can never be sent."""
+    MediaFile.objects.filter(message=message).update(attempts=F("attempts") + 1)
+
+
+def is_refused(message: Message) -> bool:
+    """Whether the bridge failed over its file so often that it always will."""
+    refused = MediaFile.objects.filter(message=message, attempts__gte=MOST_REFUSALS)
+    return carries_file(message) and refused.exists()
+
+
+def forgive(messages: QuerySet[Message]) -> None:
+    MediaFile.objects.filter(message__in=messages).update(attempts=0)
 
 
 def is_same(message: Message, kind: str, text: str, media: dict) -> bool:

@@ -1,6 +1,8 @@
 import time
 from copy import copy
 from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
 from typing import ClassVar
 
 from django.db import models
@@ -285,18 +287,36 @@ class AgentSettings(models.Model):
         if not own:
             return self
         laid = copy(self)
+        laid.whole = self
         for name in filter(self.may_be_own, own):
             setattr(laid, name, self._meta.get_field(name).to_python(own[name]))
         # Switching off the whole is to stop all of them at once.
         laid.is_on = self.is_on and laid.is_on
         return laid
 
+    @cached_property
+    def whole(self) -> "AgentSettings":
+        """The common values, which instances' own may lie over."""
+        return self
+
+    @property
+    def switched_off(self) -> list[str]:
+        """The instances that are off by themselves, whatever the whole is."""
+        own = self.own_values
+        return sorted(name for name in own if not own[name].get("is_on", True))
+
+    @property
+    def daily_limits(self) -> tuple[int | None, Decimal | None]:
+        """On calls and cost of models: the common ones on those of all numbers together,
+        an instance's own, beside them, on those of that number."""
+        return self.daily_call_limit, self.daily_spend_limit
+
     @classmethod
     def may_be_own(cls, name: str) -> bool:
-        """Whether an instance may have its own value: of everything but what is said of
-        the whole installation, its limits of a day and how long it keeps what it stores."""
+        """Whether an instance may have its own value: of everything but how long the
+        installation keeps what it stores."""
         field = next((one for one in cls._meta.fields if one.name == name), None)
-        is_common = name.startswith(("daily_", "keep_"))
+        is_common = name.startswith("keep_")
         return (
             bool(field and field.editable and not field.primary_key) and not is_common
         )

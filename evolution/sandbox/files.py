@@ -5,10 +5,12 @@ import secrets
 import struct
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 
 from evolution.sandbox.bodies import Refused, long, numbered
 
 LARGEST = 5_000_000
+_FILM = Path(__file__).with_name("film.mp4")
 LONGEST_WORDS = 4_000
 # Content type by what a file claims to be; whatever else is a document.
 TYPES = {"image": "imageMessage", "audio": "audioMessage", "video": "videoMessage"}
@@ -78,12 +80,19 @@ def picture() -> File:
     return File(data, "image/png")
 
 
+def film() -> File:
+    """The sun goes up and down, in four seconds and without a sound."""
+    return File(_FILM.read_bytes(), "video/mp4", seconds=4)
+
+
 def content(file: File, caption: str, now: float) -> tuple[str, dict]:
     """The content of a message that carries the file, as Evolution tells it."""
     kind = TYPES.get(file.mimetype.partition("/")[0], "documentMessage")
     told = _told(file, now)
     if kind == "audioMessage":
         return kind, told | {"seconds": file.seconds, "ptt": file.is_voice}
+    if kind == "videoMessage" and file.seconds:
+        told["seconds"] = file.seconds
     if kind == "documentMessage":
         told |= {"title": file.name, "fileName": file.name}
     return kind, told | ({"caption": caption} if caption else {})

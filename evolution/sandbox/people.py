@@ -86,6 +86,8 @@ def _carried(kind: str, text: str, file: dict | None) -> files.File | None:
         return files.voice_note(text)
     if kind == "picture":
         return files.picture()
+    if kind == "film":
+        return files.film()
     return files.given(file or {}) if kind == "file" else None
 
 

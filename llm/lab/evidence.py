@@ -5,8 +5,8 @@ key, and no column behind a prompt's text is touched: keys ascend with time.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zlib import crc32
@@ -61,6 +61,10 @@ class Scored:
     def busiest(self, most: int) -> list[int]:
         return sorted(self.counts, key=lambda one: -sum(self.counts[one]))[:most]
 
+    def only(self, conversations: Collection[int]) -> "Scored":
+        kept = {one: row for one, row in self.counts.items() if one in conversations}
+        return Scored(kept)
+
     @property
     def all(self) -> tuple[int, ...]:
         if not self.counts:
@@ -91,6 +95,10 @@ class Labels:
         if conversation is None:
             return self.usable
         return tuple(one for one in self.usable if one.conversation == conversation)
+
+    def only(self, conversations: Collection[int]) -> "Labels":
+        usable = (one for one in self.usable if one.conversation in conversations)
+        return replace(self, usable=tuple(usable))
 
 
 def window(days: int) -> Window:

@@ -8,7 +8,7 @@ import math
 import random
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from llm.attachments import Attachment
 from llm.call import Model
 from llm.lab import stored
 from llm.lab.models import Replay, ReplayResult
@@ -46,6 +47,7 @@ FIELDS = (
 CHARACTERS, TOKENS_OUT = 4, 60  # of a token, of an answer; for the estimate
 
 State = Replay.State
+Pictures = Callable[[Sequence[dict]], Sequence[Attachment]]
 
 
 @dataclass(frozen=True)
@@ -157,8 +159,11 @@ def due() -> list[int]:
     return list(rows.values_list("pk", flat=True))
 
 
-def work(pk: int) -> None:
-    """One slice of a replay, if nobody else is at it."""
+def work(pk: int, pictures: Pictures = lambda shown: ()) -> None:
+    """One slice of a replay, if nobody else is at it.
+
+    `pictures` finds again what was shown, by what is stored of it.
+    """
     token = uuid.uuid4().hex
     rows = Replay.objects.filter(pk=pk, state=State.RUNNING)
     if not rows.filter(_free()).update(
@@ -167,7 +172,7 @@ def work(pk: int) -> None:
         return
     replay = Replay.objects.get(pk=pk)
     try:
-        _slice(replay, token)
+        _slice(replay, token, pictures)
     finally:
         mine = Replay.objects.filter(pk=pk, lease_token=token)
         mine.update(lease_token="", lease_until=None)
@@ -177,7 +182,7 @@ def _free() -> Q:
     return Q(lease_until=None) | Q(lease_until__lt=timezone.now())
 
 
-def _slice(replay: Replay, token: str) -> None:
+def _slice(replay: Replay, token: str, pictures: Pictures) -> None:
     until = time.monotonic() + SLICE_SECONDS
     spent, failed = replay.spent, []
     for result in _pending(replay):
@@ -191,7 +196,7 @@ def _slice(replay: Replay, token: str) -> None:
         if replay.budget is not None and spent >= replay.budget:
             steer(replay.pk, State.PAUSED, "The budget is spent.")
             return
-        _judge(replay, result)
+        _judge(replay, result, pictures)
         spent += result.cost or 0
         failed = [*failed, result.pk] if result.error not in ("", GONE) else []
         if len(failed) == GIVE_UP_AFTER:
@@ -215,7 +220,7 @@ def _pending(replay: Replay) -> Iterator[ReplayResult]:
         yield from found
 
 
-def _judge(replay: Replay, result: ReplayResult) -> None:
+def _judge(replay: Replay, result: ReplayResult, pictures: Pictures) -> None:
     values = replay.live if result.is_noise else replay.candidate
     decision = result.decision
     moment = stored.read(decision.input)
@@ -225,7 +230,8 @@ def _judge(replay: Replay, result: ReplayResult) -> None:
         own = decision.conversation.instructions
         policy = "\n\n".join(filter(None, [values["group_instructions"], own]))
         model = model_of(values, values["relevance_timeout"])
-        judgement = answer(moment.request(policy, model), model)
+        shown = pictures(moment.shown) if moment.shown else ()
+        judgement = answer(moment.request(policy, model, shown), model)
         result.p, result.cost = judgement.p, judgement.call.cost
         result.error = judgement.call.error
     result.flip = flip(decision, result.p, threshold_for(replay, result))

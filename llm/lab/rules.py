@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from llm.lab.group_chats import Example, is_named
-from llm.providers.scripted.language import words
 from llm.providers.scripted.signs import CLOSING, QUESTION
+from llm.words import words
 
 # So many lines ago the member may have spoken to this sender.
 _JUST = 8

@@ -15,17 +15,13 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from llm.models import Decision
+from llm.stopping import is_stop
 
 ANSWER = timedelta(minutes=5)
 WITHIN = timedelta(hours=1)
 MOST = 60  # messages read after a decision
 LONGEST = 200
 THUMBS_DOWN = "👎"
-STOP = re.compile(
-    r"\W*(?:please )?(?:stop|stop it|be quiet|shut up|para|basta|cállate|cala|halt|"
-    r"sei still|ruhe|tais-toi|arrête|توقف|стоп)(?: please| bot)?\W*",
-    re.IGNORECASE,
-)
 CORRECTION = re.compile(
     r"\W*(?:no\b|nope|wrong|not (?:true|right|correct)|that(?:'s| is) (?:not|wrong)|"
     r"incorrect|actually|falso|errado|não|nein|falsch|stimmt nicht|faux|non\b|لا\b|нет\b)",
@@ -99,7 +95,7 @@ def _found(
         if message.quoted_id in replies:
             is_no = CORRECTION.match(text)
             yield Signal(Kind.CORRECTED if is_no else Kind.QUOTED, message)
-        if replies and STOP.fullmatch(text):
+        if replies and is_stop(text):
             yield Signal(Kind.STOP, message)
         is_other = message.sender_id not in senders
         is_soon = message.sent_at <= burst[-1].sent_at + ANSWER

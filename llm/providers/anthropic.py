@@ -57,7 +57,7 @@ def _content(request: Request) -> str | list[dict]:
     parts = [{"type": "text", "text": request.prompt}]
     for number, one in enumerate(request.attachments, 1):
         source = {"type": "base64", "media_type": one.mimetype, "data": one.base64}
-        parts.append({"type": "text", "text": json.dumps({"picture": number})})
+        parts.append({"type": "text", "text": one.label(number)})
         parts.append({"type": "image", "source": source})
     return parts
 

@@ -61,7 +61,7 @@ def _content(request: Request) -> str | list[dict]:
     parts = [{"type": "text", "text": request.prompt}]
     for number, one in enumerate(request.attachments, 1):
         url = f"data:{one.mimetype};base64,{one.base64}"
-        parts.append({"type": "text", "text": json.dumps({"picture": number})})
+        parts.append({"type": "text", "text": one.label(number)})
         parts.append({"type": "image_url", "image_url": {"url": url}})
     return parts
 

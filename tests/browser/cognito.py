@@ -1,9 +1,5 @@
 """A Cognito user pool on this machine, with a sign-in page of its own (MiniStack)."""
 
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +7,7 @@ from pathlib import Path
 
 import requests
 
-from tests.browser.installation import free_port
+from tests.standins import ministack
 
 PASSWORD = "Passw0rd!x"
 GROUPS = ["whatsapp-agent-viewer", "whatsapp-agent-operator", "whatsapp-agent-admin"]
@@ -107,37 +103,5 @@ def make_pool(cognito: str, site: str) -> Pool:
 
 @contextmanager
 def started(folder: Path) -> Iterator[str]:
-    """Its address; it keeps everything in the folder, and listens to this machine only."""
-    port = free_port()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "STATE_DIR": str(folder),
-        "BIND_HOST": "127.0.0.1",
-        "GATEWAY_PORT": str(port),
-        "SERVICES": "cognito-idp",
-    }
-    running = subprocess.Popen(
-        [sys.executable, "-m", "ministack"],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://localhost:{port}"
-    try:
-        _wait_for(address)
+    with ministack.started(folder, "cognito-idp") as address:
         yield address
-    finally:
-        running.terminate()
-        running.wait(20)
-
-
-def _wait_for(address: str) -> None:
-    for _ in range(120):
-        try:
-            call(address, "ListUserPools", MaxResults=1)
-            return
-        except requests.RequestException:
-            time.sleep(0.25)
-    raise AssertionError("MiniStack did not start")

@@ -160,13 +160,15 @@ def mark_read(instance: str, jid: str, whatsapp_ids: list[str]) -> None:
     shown.append(("read", jid, *whatsapp_ids))
 
 
-def fetch_media(instance: str, whatsapp_id: str) -> MediaContent:
+def fetch_media(instance: str, whatsapp_id: str, most: int) -> MediaContent:
     fetched.append(whatsapp_id)
     found = media.get(whatsapp_id)
     if found is None:
         raise BridgeError("Message not found", kind="failed")
     if isinstance(found, BridgeError):
         raise found
+    if len(found.data) > most:
+        raise BridgeError("No usable answer", kind="too_large", retryable=True)
     return found
 
 

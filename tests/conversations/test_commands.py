@@ -110,6 +110,36 @@ class TestOfACommander:
         assert AgentSettings.load().is_on
         assert len(bridge.sent) == 1
 
+    def test_pause_all_silences_a_number_that_is_on_by_itself(
+        self, commander, say, bridge
+    ):
+        make_settings(own_values={"second": {"is_on": True}})
+        say(incoming("/pause all"))
+        say(incoming("Hello?", instance="second"))
+
+        assert outcomes() == ["command", "paused"]
+        assert len(bridge.sent) == 1
+        assert Message.objects.latest("pk").reason == "The agent is switched off"
+
+    def test_resume_all_leaves_off_a_number_that_is_off_by_itself_and_says_so(
+        self, commander, say, bridge
+    ):
+        make_settings(is_on=False, own_values={"second": {"is_on": False}})
+        say(incoming("/resume all", instance="second"))
+        say(incoming("Hello?", instance="second"))
+        say(incoming("Hello?"))
+
+        assert texts(bridge)[0].endswith("Still switched off: second.")
+        assert outcomes() == ["command", "paused", "replied"]
+
+    def test_resume_says_that_the_number_is_switched_off(self, commander, say, bridge):
+        make_settings(own_values={INSTANCE: {"is_on": False}})
+        say(incoming("/resume"))
+
+        assert texts(bridge) == [
+            "Resumed here, but this number is switched off in the settings."
+        ]
+
     def test_a_limit_that_is_used_up_does_not_stop_it(self, commander, say, bridge):
         make_settings(daily_call_limit=0, replies_per_minute=0)
         say(incoming("/status"))
@@ -227,7 +257,13 @@ class TestOfOthers:
 
 class TestBeQuiet:
     @pytest.mark.parametrize(
-        "text", ["Assistant, be quiet!", "please stop, assistant", "Assistant: basta"]
+        "text",
+        [
+            "Assistant, be quiet!",
+            "please stop, assistant",
+            "Assistant: basta",
+            "Assistant, tais-toi s'il te plaît",
+        ],
     )
     def test_a_few_words_to_the_agent_silence_it(self, say, bridge, model, text):
         conversation = say(in_group(text))
@@ -241,6 +277,12 @@ class TestBeQuiet:
         conversation = say(in_group("Assistant, where does the bus stop?"))
         assert not conversation.is_quiet
         assert len(bridge.sent) == 1
+
+    @pytest.mark.parametrize(
+        "text", ["Stop it, you are funny", "Stop!", "Assistant, stop it, you are funny"]
+    )
+    def test_hears_no_wish_in_what_is_said_to_others_or_in_play(self, say, text):
+        assert not say(in_group(text)).is_quiet
 
     def test_the_judging_step_understands_it_too(self, say, model):
         model.p, model.kind = 0.02, "stop"

@@ -2,58 +2,60 @@ import pytest
 from django.db import connection, transaction
 from django.db.backends.signals import connection_created
 
-from conversations import durability
+from conversations import durability, together
 from conversations.durability import durable
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db(transaction=True)]
 
-NORMAL, FULL = 1, 2
+
+@pytest.fixture(autouse=True)
+def promised(settings, monkeypatch):
+    monkeypatch.setattr(connection, "waits_for_disk", True, raising=False)
+    settings.SQLITE_SYNCHRONOUS = "FULL"
 
 
 @pytest.fixture
-def relaxed(monkeypatch, settings):
-    settings.SQLITE_SYNCHRONOUS = "FULL"
-    monkeypatch.setattr(durability, "_is_relaxed", False)
-    before = level()
+def relaxed():
     durability.relax()
     connection_created.send(type(connection), connection=connection)
     yield
     connection_created.disconnect(durability._relax)
-    durability._set(connection, str(before))
-
-
-def level() -> int:
-    with connection.cursor() as cursor:
-        return cursor.execute("PRAGMA synchronous").fetchone()[0]
 
 
 def test_what_the_worker_stores_does_not_wait(relaxed):
-    assert level() == NORMAL
+    assert not connection.waits_for_disk
 
 
-def test_a_durable_transaction_waits(relaxed):
+def test_a_durable_transaction_of_it_waits(relaxed):
     with durable(), transaction.atomic():
-        within = level()
+        within = connection.waits_for_disk
 
-    assert (within, level()) == (FULL, NORMAL)
+    assert (within, connection.waits_for_disk) == (True, False)
 
 
 def test_a_failed_one_leaves_no_trace(relaxed):
     with pytest.raises(ZeroDivisionError), durable(), transaction.atomic():
         raise ZeroDivisionError
 
-    assert level() == NORMAL
+    assert not connection.waits_for_disk
 
 
 def test_a_level_that_was_chosen_is_kept(relaxed, settings):
     settings.SQLITE_SYNCHRONOUS = "NORMAL"
 
     with durable(), transaction.atomic():
-        assert level() == NORMAL
+        assert not connection.waits_for_disk
 
 
-def test_other_processes_always_wait(settings):
-    before = level()
+def test_what_is_stored_together_is_waited_for_once_the_next_may_begin(monkeypatch):
+    waited = []
+    monkeypatch.setattr(
+        connection,
+        "wait_for_disk",
+        lambda: waited.append(together._turn.locked()),
+        raising=False,
+    )
 
-    with durable(), transaction.atomic():
-        assert level() == before
+    together.store(lambda: waited.append(connection.waits_for_disk))
+
+    assert waited == [False, False]

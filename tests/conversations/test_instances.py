@@ -12,6 +12,7 @@ from django.urls import reverse
 from conversations import (
     instance_settings,
     intake,
+    ledger,
     numbers,
     settings_history as history,
 )
@@ -20,7 +21,15 @@ from conversations.instance_settings import COMMON
 from conversations.models import AgentSettings, Conversation, Message, SettingsChange
 from conversations.whatsapp import Address
 from tests.conversations import bridge
-from tests.factories import ANA, BEN, GROUP, INSTANCE, incoming, make_settings
+from tests.factories import (
+    ANA,
+    BEN,
+    GROUP,
+    INSTANCE,
+    incoming,
+    make_conversation,
+    make_settings,
+)
 
 SECOND = "second"
 OTHER = Address("5511999990010@s.whatsapp.net", "271357031895795@lid")
@@ -63,7 +72,7 @@ class TestOverlay:
     def test_leaves_what_is_of_the_whole_installation(self):
         common = set(NAMES) - set(OVERRIDABLE)
         assert common
-        assert all(name.startswith(("daily_", "keep_")) for name in common)
+        assert all(name.startswith("keep_") for name in common)
 
     def test_ignores_what_no_instance_may_have(self):
         own(keep_texts=3, gone_since=1, threshold=0.9)
@@ -155,7 +164,8 @@ class TestPipeline:
         intake.receive([incoming(instance=SECOND), incoming()])
         settle(work)
         found = outcomes()
-        assert found[SECOND] == ("paused", "The agent is switched off")
+        off = "The agent is switched off for this number"
+        assert found[SECOND] == ("paused", off)
         assert found[INSTANCE][0] == "replied"
 
     def test_answers_to_the_name_of_the_number(self, work):
@@ -191,6 +201,39 @@ class TestPipeline:
         options = model.write.call_args.kwargs
         assert options["instructions"] == "You are Zoe."
         assert options["model"].name == "large-2"
+
+    def test_its_own_limit_counts_the_calls_of_the_number_alone(self, work):
+        make_settings(direct_wait=0)
+        own(daily_call_limit=1)
+        for one in (INSTANCE, INSTANCE, SECOND, SECOND):
+            intake.receive([incoming(instance=one)])
+            settle(work)
+        found = Message.objects.filter(direction="in").order_by("pk")
+        assert list(found.values_list("outcome", flat=True)) == [
+            "replied",
+            "replied",
+            "replied",
+            "over_budget",
+        ]
+        assert found.last().reason == "The daily limit of 1 model calls, of this number"
+
+    def test_the_common_limit_counts_all_numbers_and_cannot_be_raised(self, work):
+        make_settings(direct_wait=0, daily_spend_limit="0.01")
+        own(daily_spend_limit="100")
+        for one in (INSTANCE, SECOND):
+            intake.receive([incoming(instance=one)])
+            settle(work)
+        found = outcomes()
+        assert found[INSTANCE][0] == "replied"
+        assert found[SECOND] == ("over_budget", "The daily spend limit of 0.01")
+
+    def test_a_limit_of_its_own_costs_no_query_more(self, django_assert_num_queries):
+        agent = make_settings(daily_call_limit=9)
+        own(daily_call_limit=1)
+        chat = make_conversation(is_group=True, instance=SECOND)
+        for one in (agent, AgentSettings.of(SECOND)):
+            with django_assert_num_queries(2):
+                ledger.spent(one, chat)
 
     @pytest.mark.parametrize("group", ["", GROUP])
     def test_does_not_answer_another_of_our_numbers(self, work, group):

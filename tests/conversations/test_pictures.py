@@ -7,7 +7,7 @@ from struct import pack
 import pytest
 from PIL import Image
 
-from conversations.media import reading
+from conversations.media import child
 from conversations.media.pictures import NotAPicture, shrink
 from conversations.models import Conversation, MediaFile, Message
 from conversations.whatsapp import MediaContent
@@ -237,7 +237,7 @@ def test_reads_no_document_where_that_is_off(talk, send, work, model):
     ],
 )
 def test_survives_a_hostile_pdf(talk, send, work, make, monkeypatch):
-    monkeypatch.setattr(reading, "SECONDS", 5)
+    monkeypatch.setattr(child, "SECONDS", 5)
     message = send(talk, make(), "document", text="What does it say?")
 
     work(talk)

@@ -10,7 +10,8 @@ from conversations import intake, steering
 from conversations.media import sending
 from conversations.models import MediaFile, Message
 from conversations.steering import NotPossible
-from conversations.whatsapp import Kind, MediaContent, SentMessage
+from conversations.whatsapp import BridgeError, Kind, MediaContent, SentMessage
+from evolution.sandbox.files import picture
 from tests.conversations import bridge
 from tests.conversations.pages import HTMX, url
 from tests.conversations.test_outbox import (
@@ -31,7 +32,7 @@ from tests.factories import (
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("bridge")]
 
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
+PNG = picture().data
 PDF = b"%PDF-1.4"
 
 
@@ -52,6 +53,9 @@ def send(conversation, staff):
         return steering.send_file(conversation, given, caption, staff)
 
     return send
+
+
+REFUSED = BridgeError("It tripped", kind="failed", unknown=True, status=500)
 
 
 def die(caption: str) -> None:
@@ -86,6 +90,7 @@ class TestStoring:
         ("data", "caption", "kind"),
         [
             pytest.param(PNG, "", Kind.IMAGE, id="picture"),
+            pytest.param(PNG[:-60], "", Kind.DOCUMENT, id="damaged picture"),
             pytest.param(b"GIF89a" + bytes(9), "", Kind.DOCUMENT, id="GIF"),
             pytest.param(b"ID3" + bytes(9), "", Kind.AUDIO, id="sound"),
             pytest.param(b"ID3" + bytes(9), "x", Kind.DOCUMENT, id="sound with words"),
@@ -267,6 +272,52 @@ class TestUnknownOutcome:
 
         assert statuses(conversation) == ["sent"]
         assert len(bridge.files) == 1
+
+    def test_is_given_up_where_the_bridge_fails_over_it_again_and_again(
+        self, send, conversation, staff
+    ):
+        message = send()
+        steering.reply(conversation, "What follows", staff)
+        bridge.before_send = raising(REFUSED)
+        for _ in range(3):
+            flush(conversation)
+            age(conversation, 400)
+        bridge.before_send = None
+
+        flush(conversation)
+
+        assert statuses(conversation) == ["failed", "sent"]
+        message.refresh_from_db()
+        assert message.error == f"Given up after 3 times: {REFUSED}; it did not leave"
+
+    def test_is_not_given_up_while_the_bridge_does_not_answer(self, send, conversation):
+        send()
+        bridge.before_send = raising(UNKNOWN)
+        for _ in range(3):
+            flush(conversation)
+            age(conversation, 4000)
+        bridge.before_send = None
+
+        flush(conversation)
+
+        assert statuses(conversation) == ["sent"]
+
+    def test_is_tried_as_often_again_when_staff_send_it_again(
+        self, send, conversation, staff
+    ):
+        message = send()
+        MediaFile.objects.filter(message=message).update(attempts=3)
+        Message.objects.filter(pk=message.pk).update(status="failed")
+        message.refresh_from_db()
+        steering.send_again(message, staff)
+        bridge.before_send = raising(REFUSED)
+        flush(conversation)
+        age(conversation, 400)
+        bridge.before_send = None
+
+        flush(conversation)
+
+        assert statuses(conversation) == ["sent"]
 
     @pytest.mark.parametrize(
         ("kind", "text", "media"),

@@ -102,7 +102,9 @@ CALLS = [
     ),
     (
         "POST /chat/getBase64FromMediaMessage/",
-        lambda name, query, body: client.media(name, body["message"]["key"]["id"]),
+        lambda name, query, body: client.media(
+            name, body["message"]["key"]["id"], 10_000
+        ),
         lambda answer: answer,
     ),
     (
@@ -339,7 +341,7 @@ def test_refuses_to_read_an_endless_answer(monkeypatch):
     with pytest.raises(BridgeError) as caught:
         client.fetch_instances()
 
-    assert caught.value.kind == "no_answer"
+    assert caught.value.kind == "too_large"
 
 
 @responses.activate

@@ -108,6 +108,14 @@ def test_reads_the_content(found, kind, text):
     assert (read.kind, read.text) == (kind, text)
 
 
+def test_tells_a_gif_from_other_videos():
+    found = {"videoMessage": {"mimetype": "video/mp4", "gifPlayback": True}}
+
+    read = content.read(found)
+
+    assert (read.kind, read.media["gif"]) == (Kind.VIDEO, True)
+
+
 def test_reads_what_is_about_the_message_from_inside_its_content():
     context = {
         "stanzaId": "Q1",

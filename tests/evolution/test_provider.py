@@ -505,7 +505,7 @@ def test_says_when_there_is_no_such_group():
 def test_hands_over_the_file_of_a_message():
     replay("baileys_send/055-base64_from_media")
 
-    file = provider.fetch_media("wa1", "3EB0IMG000000000000001")
+    file = provider.fetch_media("wa1", "3EB0IMG000000000000001", 1_000)
 
     assert file.data.startswith(b"\x89PNG")
     assert (file.mimetype, file.name) == ("image/png", "3EB0IMG000000000000001.png")
@@ -519,9 +519,23 @@ def test_says_that_there_is_no_such_file(name):
     replay(f"baileys_send/{name}")
 
     with pytest.raises(BridgeError) as caught:
-        provider.fetch_media("wa1", "NOPE")
+        provider.fetch_media("wa1", "NOPE", 1_000)
 
     assert not caught.value.retryable
+
+
+@responses.activate
+def test_reads_no_more_of_a_file_than_it_may_have():
+    responses.post(
+        "http://evolution.test:9209/chat/getBase64FromMediaMessage/wa1",
+        status=201,
+        json={"base64": "A" * 200_000},
+    )
+
+    with pytest.raises(BridgeError) as caught:
+        provider.fetch_media("wa1", "X", 1_000)
+
+    assert caught.value.kind == "too_large"
 
 
 @responses.activate
@@ -535,6 +549,6 @@ def test_takes_nothing_else_for_a_file(said):
 
     if said == "not base64!":
         with pytest.raises(BridgeError):
-            provider.fetch_media("wa1", "X")
+            provider.fetch_media("wa1", "X", 1_000)
     else:
-        assert provider.fetch_media("wa1", "X").data == b""
+        assert provider.fetch_media("wa1", "X", 1_000).data == b""

@@ -26,7 +26,7 @@ from tests.factories import (
     make_outbound,
     make_settings,
 )
-from whatsapp_agent.home import attention, chats, day, health
+from whatsapp_agent.home import attention, chats, day, health, spending
 from whatsapp_agent.home.page import home
 
 pytestmark = pytest.mark.django_db
@@ -101,6 +101,16 @@ class TestHealth:
 
         assert "nothing is answered" in admin_client.get(HOME).text
 
+    def test_tells_which_numbers_are_off_by_themselves(self, admin_client):
+        Instance.objects.create(name="second", state="open")
+        own = {"second": {"is_on": False}, "third": {"is_on": True}}
+        make_settings(own_values=own)
+
+        response = admin_client.get(HOME)
+
+        assert response.context["home"].switched_off == ["second"]
+        assert "One number is switched off" in response.text
+
     def test_shows_each_number_with_its_state(self, admin_client):
         phone = "5511999990009@s.whatsapp.net"
         Instance.objects.create(name="one", state="open", phone_jid=phone)
@@ -123,7 +133,7 @@ class TestHealth:
         decide(conversation, outcome="failed", error="down")
         decide(conversation)
 
-        relevance, response = health.models(agent).steps
+        relevance, response, _ = health.models(agent).steps
 
         assert (relevance.answered, relevance.failures) == ("less than a minute", 0)
         assert (response.answered, response.failures) == ("", 0)
@@ -145,6 +155,69 @@ class TestHealth:
         decide(conversation, outcome="failed", error="down")
 
         assert health.models(agent).state == "open"
+
+    def test_tells_of_the_model_that_transcribes(self, conversation):
+        agent = make_settings(transcription_provider="openai")
+        failed = {"step": "transcript", "outcome": "failed", "error": "no sound"}
+        decide(conversation, **failed)
+
+        hearing = health.models(agent).steps[-1]
+
+        assert (hearing.model, hearing.failures) == ("whisper-1", 1)
+        assert hearing.error == "no sound"
+
+    def test_leaves_out_the_model_that_is_never_to_transcribe(self):
+        agent = make_settings(transcribe="never")
+
+        assert len(health.models(agent).steps) == 2
+
+    def test_tells_what_transcription_lacks(self, admin_client, settings):
+        settings.TRANSCRIPTION = {**settings.TRANSCRIPTION, "api_key": ""}
+        make_settings(transcription_provider="openai")
+
+        models = admin_client.get(HOME).context["home"].models
+
+        assert (models.label, models.steps[-1].state) == ("Not set up", "close")
+
+    @pytest.fixture
+    def second(self):
+        Instance.objects.create(name="second", state="open")
+        own = {"response_provider": "anthropic", "response_model": "large"}
+        make_settings(
+            relevance_provider="openai",
+            response_provider="openai",
+            own_values={"second": own, "gone": {"response_model": "old"}},
+        )
+        return make_conversation(is_group=True, instance="second")
+
+    def test_tells_a_number_s_own_model_apart(self, conversation, second, admin_client):
+        decide(conversation, step="response", outcome="failed", error="down")
+        decide(second, step="response", provider="anthropic", outcome="written")
+        decide(second, outcome="silent")
+
+        response = admin_client.get(HOME)
+
+        steps = response.context["home"].models.steps
+        found = [(one.step, one.numbers, one.failures, one.answered) for one in steps]
+        now = "less than a minute"
+        assert found[:3] == [
+            ("relevance", [], 0, now),
+            ("response", [], 1, ""),
+            ("response", ["second"], 0, now),
+        ]
+        assert "(<bdi>second</bdi>): <bdi>large</bdi>" in response.text
+
+    def test_makes_no_query_more_for_the_models_of_many_numbers(
+        self, second, django_assert_max_num_queries
+    ):
+        names = [f"number-{n}" for n in range(12)]
+        for name in names:
+            Instance.objects.create(name=name, state="open")
+        own = {name: {"response_model": name} for name in names}
+        agent = make_settings(own_values=own)
+
+        with django_assert_max_num_queries(2):  # and whose numbers are ours
+            assert len(health.models(agent).steps) == 15
 
 
 class TestDay:
@@ -244,6 +317,51 @@ class TestLatest:
             decide(conversation, question)
 
         assert [one.message for one in chats.latest()] == questions[::-1]
+
+
+class TestSpending:
+    def test_counts_the_calls_of_models_since_midnight(self, conversation):
+        decide(conversation, cost=Decimal("0.5"))
+        decide(conversation)
+        decide(conversation, source="rule")
+        old = decide(conversation, cost=Decimal(7))
+        Decision.objects.filter(pk=old.pk).update(created_at=timezone.now() - LONG_AGO)
+
+        found = spending.today(make_settings(), [conversation.instance])
+
+        assert (found.whole.calls, found.whole.cost) == (2, Decimal("0.5"))
+        assert found.numbers == []
+
+    def test_tells_them_for_each_of_several_numbers(self, conversation, admin_client):
+        for name in (conversation.instance, "second"):
+            Instance.objects.create(name=name, state="open")
+        make_settings(own_values={"second": {"daily_spend_limit": "5"}})
+        decide(conversation, cost=Decimal("0.25"))
+        decide(make_conversation(is_group=True, instance="second"), cost=Decimal("1.5"))
+
+        shown = admin_client.get(HOME).context["home"].spending.shown
+
+        assert [(one.name, one.calls, one.cost, one.most_cost) for one in shown] == [
+            ("second", 1, Decimal("1.5"), Decimal(5)),
+            (conversation.instance, 1, Decimal("0.25"), None),
+        ]
+
+    def test_is_for_those_who_see_the_settings(self, django_user_model):
+        client = staff(django_user_model, "conversations.view_message")
+
+        assert "Model calls, today" not in client.get(HOME).text
+
+    def test_makes_one_query_however_many_numbers(
+        self, conversation, django_assert_num_queries
+    ):
+        names = [f"number-{n}" for n in range(20)]
+        own = {name: {"daily_call_limit": 3} for name in names}
+        agent = make_settings(own_values=own)
+        for name in names:
+            decide(make_conversation(is_group=True, instance=name))
+
+        with django_assert_num_queries(1):
+            assert len(spending.today(agent, names).numbers) == 20
 
 
 class TestNeedsAPerson:
@@ -346,6 +464,16 @@ class TestNeedsAPerson:
         decide(conversation, cost=Decimal("1.5"))
 
         assert "Today's 1.00 are spent" in concerns()
+
+    def test_tells_whose_own_limit_is_used_up(self, conversation, concerns):
+        make_settings(own_values={"second": {"daily_call_limit": 1}, "third": {}})
+        decide(conversation)
+        assert concerns() == {}
+
+        decide(make_conversation(is_group=True, instance="second"))
+
+        text = "Today's 1 model calls of second are used up"
+        assert concerns()[text].url.endswith("?instance=second#limits")
 
     def test_tells_of_no_limit_that_is_not_reached(self, conversation, concerns):
         make_settings(daily_call_limit=2, daily_spend_limit=Decimal(1))

@@ -16,7 +16,7 @@ from conversations.thresholds import NotApplied
 from llm.lab.drift import Alarm, Comparison, Drift, Sign, Version
 from llm.models import Label
 from tests.browser.evidence import label, make_group, seed
-from tests.factories import make_inbound, make_settings
+from tests.factories import INSTANCE, make_inbound, make_settings
 from whatsapp_agent.lab import drifting
 from whatsapp_agent.lab.rules import rules
 
@@ -328,3 +328,113 @@ def test_a_group_whose_scores_moved_is_marked_and_its_badge_doubted(monkeypatch)
 
     assert re.search(r'Elm Road Allotments</bdi></a> <span class="wa-chip warn"', page)
     assert "the scores have moved since" in text(of_group)
+
+
+class TestNumbers:
+    """Several numbers: each may have a threshold of its own over the common one."""
+
+    @pytest.fixture(autouse=True)
+    def _second(self):
+        make_settings(
+            threshold=0.6, own_values={"second": {"bot_name": "Zoe"}, INSTANCE: {}}
+        )
+
+    def test_shows_the_decisions_of_one_alone(self):
+        seed(decisions=400)
+        made = seed(make_group("Chess", instance="second"), decisions=100, labels=60)
+
+        response = client().get(f"{LAB}?number=second")
+
+        found = response.context["found"]
+        assert (found.total, found.labelled) == (100, 60)
+        assert [row.name for row in response.context["groups"]] == ["Chess"]
+        told = {
+            int(case.row.pk) for row in response.context["cases"] for case in row.cases
+        }
+        assert told <= {one.pk for one in made}
+        assert told
+        assert "Groups of second" in text(response)
+        assert "0.60 the common one" in text(response)
+
+    def test_is_weighed_by_the_threshold_of_its_own(self):
+        make_settings(own_values={"second": {"threshold": 0.9}})
+        seed(make_group("Chess", instance="second"))
+
+        response = client().get(f"{LAB}?number=second")
+
+        assert response.context["found"].threshold == 0.9
+        assert "the common one" not in text(response)
+
+    def test_a_number_that_is_not_there_is_as_if_it_were_not_asked_for(self):
+        seed()
+
+        assert client().get(f"{LAB}?number=ninth").context["state"].is_all
+
+    def test_applies_to_one_number_and_undoes(self):
+        staff = client()
+
+        staff.post(APPLY, {"to": "@second:0.8", "seen-@second": "", "why": "So it is"})
+
+        agent = AgentSettings.load()
+        assert (agent.laid_over("second").threshold, agent.threshold) == (0.8, 0.6)
+        told = SettingsChange.objects.get()
+        assert (told.instance, told.after) == ("second", {"threshold": 0.8})
+        change = ThresholdChange.objects.get()
+        shown = text(staff.get(LAB))
+        assert "All of second without a threshold of their own" in shown
+        assert "the common one to 0.80" in shown.replace("→ ", "")
+
+        staff.post(reverse("admin:lab_undo", args=[change.pk]))
+
+        assert AgentSettings.load().own_values["second"] == {"bot_name": "Zoe"}
+
+    def test_refuses_what_was_changed_meanwhile(self):
+        make_settings(own_values={"second": {"threshold": 0.9}})
+
+        response = client().post(APPLY, {"to": "@second:0.8", "seen-@second": ""})
+
+        assert response.status_code == 409
+        assert "of second" in text(response)
+        assert AgentSettings.load().laid_over("second").threshold == 0.9
+
+    def test_previews_only_where_it_would_be_in_force(self):
+        seed(decisions=50)
+        seed(make_group("Choir", instance="second", threshold=0.3), decisions=50)
+        made = seed(make_group("Chess", instance="second"), decisions=100)
+        between = {one.pk for one in made if 0.4 <= one.p < 0.6}
+
+        response = client().get(f"{APPLY}?to=@second:0.4")
+
+        (flip,) = response.context["flips"]
+        assert flip.more == len(between)
+        assert {int(row.pk) for row in flip.rows} <= between
+
+    def test_the_common_one_does_not_reach_a_number_with_its_own(self):
+        make_settings(own_values={"second": {"threshold": 0.9}})
+        made = seed(decisions=100)
+        seed(make_group("Chess", instance="second"), decisions=100)
+        between = {one.pk for one in made if 0.4 <= one.p < 0.6}
+
+        (flip,) = client().get(f"{APPLY}?to=all:0.4").context["flips"]
+
+        assert flip.more == len(between)
+        assert {int(row.pk) for row in flip.rows} <= between
+
+    def test_is_for_those_who_may_change_the_settings(self):
+        response = client("operator").post(APPLY, {"to": "@second:0.8"})
+
+        assert response.status_code == 403
+
+    def test_makes_as_many_queries_with_many_groups(self):
+        staff = client()
+        counts = []
+        for name in ("Choir", "Chess", "Chicken keepers"):
+            seed(make_group(name, instance="second"), decisions=60, labels=30)
+            cache.clear()
+            staff.get(f"{LAB}?number=second")
+            cache.clear()
+            with CaptureQueriesContext(connection) as queries:
+                staff.get(f"{LAB}?number=second")
+            counts.append(len(queries))
+
+        assert max(counts) <= counts[0] + 1

@@ -73,6 +73,22 @@ def test_the_decisions_of_today_are_counted_with_their_cost(client: Client):
     assert found["cost_today", "silent", "model", "relevance"] == 0.75
 
 
+def test_the_calls_of_models_are_counted_for_each_number(client: Client):
+    fields = {"step": "relevance", "source": "model", "outcome": "silent"}
+    sales = make_conversation(is_group=True, instance="sales")
+    helping = make_conversation(is_group=True, instance="help")
+    for chat, cost in ((sales, "0.25"), (sales, "0.5"), (helping, None)):
+        Decision.objects.create(conversation=chat, cost=cost, **fields)
+    Decision.objects.create(conversation=helping, **fields | {"source": "rule"})
+
+    found = samples(client)
+
+    assert found["instance_calls_today", "sales"] == 2
+    assert found["instance_cost_today", "sales"] == 0.75
+    assert found["instance_calls_today", "help"] == 1
+    assert found["decisions_today", "silent", "model", "relevance"] == 3
+
+
 def test_worker_bridge_and_refusals_are_told_of(client: Client):
     moment = timezone.now() - timedelta(seconds=10)
     Worker.objects.create(slot="one", started_at=moment, seen_at=moment)

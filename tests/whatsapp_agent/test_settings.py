@@ -55,14 +55,12 @@ def test_https_makes_cookies_secure():
     assert value(expression) == "False False False"
 
 
-@pytest.mark.parametrize("mode", ["FULL", "NORMAL"])
-def test_sqlite_is_as_durable_as_configured(mode):
-    command = value(
-        "s.DATABASES['default']['OPTIONS']['init_command']", SQLITE_SYNCHRONOUS=mode
-    )
+@pytest.mark.parametrize(("mode", "waits"), [("FULL", "True"), ("NORMAL", "False")])
+def test_sqlite_is_as_durable_as_configured(mode, waits):
+    database = "s.DATABASES['default']"
 
-    assert f"synchronous={mode}" in command
-    assert "journal_mode=WAL" in command
+    assert value(f"{database}['WAITS_FOR_DISK']", SQLITE_SYNCHRONOUS=mode) == waits
+    assert "journal_mode=WAL" in value(f"{database}['OPTIONS']['init_command']")
 
 
 def test_redis_takes_the_wake_ups_by_one_setting():

@@ -1,3 +1,5 @@
+import fcntl
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -59,6 +61,80 @@ def test_a_second_writer_waits_for_its_turn(connect, end):
     end(first)
     waiting.join(5)
     assert not waiting.is_alive()
+
+
+def test_who_waits_comes_before_the_one_who_just_had_it(connect):
+    database, order = connect(), []
+    begin(database)
+
+    def another_process() -> None:
+        name = database.settings_dict["NAME"]
+        with open(f"{name}-next") as following, open(f"{name}-turn") as turn:
+            fcntl.flock(following, fcntl.LOCK_EX)
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            order.append("another")
+
+    waiting = in_thread(another_process)
+    database.connection.commit()
+    database._give_way()
+    database._wait_for_turn()
+    order.append("the same")
+    waiting.join(5)
+
+    assert order == ["another", "the same"]
+
+
+@pytest.fixture
+def waits(monkeypatch) -> list[str]:
+    """The files that the disk was waited for."""
+    files = []
+    monkeypatch.setattr(
+        os, "fdatasync", lambda fd: files.append(os.readlink(f"/proc/self/fd/{fd}"))
+    )
+    return files
+
+
+def test_a_commit_waits_for_the_log(connect, waits):
+    connection = connect()
+    connection.waits_for_disk = True
+    begin(connection)
+    before = list(waits)
+
+    connection.commit()
+
+    assert (before, waits) == ([], [f"{connection.settings_dict['NAME']}-wal"])
+
+
+def test_a_statement_on_its_own_waits_for_the_log(connect, waits):
+    connection = connect()
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (a)")
+        connection.waits_for_disk = True
+        cursor.execute("INSERT INTO t VALUES (1)")
+
+    assert len(waits) == 1
+
+
+def test_a_rollback_waits_for_nothing(connect, waits):
+    connection = connect()
+    connection.waits_for_disk = True
+    begin(connection)
+
+    connection.rollback()
+
+    assert waits == []
+
+
+def test_others_have_their_turn_while_the_disk_is_waited_for(connect, monkeypatch):
+    first, second = connect(), connect()
+    second.ensure_connection()
+    monkeypatch.setattr(first, "waits_for_disk", True)
+    monkeypatch.setattr(os, "fdatasync", lambda log: begin(second))
+    begin(first)
+
+    first.commit()
+
+    assert not second.get_autocommit()
 
 
 def test_a_failed_beginning_keeps_nobody_out(connect, monkeypatch):

@@ -75,7 +75,7 @@ def _parts() -> Iterator[Part]:
         view=MESSAGES,
         query="?status__in=queued,sending,unknown",
     )
-    for number, step in enumerate(health.models(agent).steps, 1):
+    for number, step in enumerate(health.models(agent).reasoned, 1):
         yield _step(number, step)
     yield Part(
         "settings",

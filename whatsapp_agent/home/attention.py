@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import Count, Max, Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -14,7 +13,7 @@ from django.utils.http import urlencode
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _, ngettext, ngettext_lazy
 
-from conversations.models import AgentSettings, Conversation, Message
+from conversations.models import Conversation, Message
 from evolution.models import (
     Instance,
     MissedSearch,
@@ -22,10 +21,10 @@ from evolution.models import (
     Silence,
     UnreadableEvent,
 )
-from llm.models import Decision
 from whatsapp_agent.home.bounds import count
 from whatsapp_agent.home.chats import found, message_url
 from whatsapp_agent.home.day import UNANSWERED, Day
+from whatsapp_agent.home.spending import Spending
 
 Person = User | AnonymousUser
 MESSAGES = "admin:conversations_message_changelist"
@@ -190,21 +189,32 @@ def _refused() -> Iterator[Concern]:
         yield Concern(text % n, f"{url}?since=day")
 
 
-def of_limits(agent: AgentSettings, user: Person) -> Iterator[Concern]:
+def of_limits(spending: Spending) -> Iterator[Concern]:
     """The day's limits on model calls, where they are used up."""
-    limits = (agent.daily_call_limit, agent.daily_spend_limit)
-    if limits == (None, None) or not user.has_perm("conversations.view_agentsettings"):
-        return
-    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    today = Decision.objects.filter(source="model", created_at__gte=midnight)
-    spent = today.aggregate(calls=Count("pk"), cost=Sum("cost"))
-    url = reverse("admin:conversations_agentsettings_changelist")
-    calls, cost = limits
-    if calls is not None and spent["calls"] >= calls:
-        text = _("Today's %(limit)d model calls are used up") % {"limit": calls}
-        yield Concern(text, url)
-    if cost is not None and (spent["cost"] or Decimal(0)) >= cost:
-        yield Concern(_("Today's %(limit)s are spent") % {"limit": cost}, url)
+    for one in (spending.whole, *spending.numbers):
+        url = _limits_of(one.name)
+        told = {"name": one.name, "calls": one.most_calls, "cost": one.most_cost}
+        if one.are_calls_used_up:
+            yield Concern(_used_up_calls(one.name) % told, url)
+        if one.is_cost_used_up:
+            yield Concern(_used_up_cost(one.name) % told, url)
+
+
+def _limits_of(name: str) -> str:
+    url = reverse("admin:conversations_agentsettings_change", args=[1])
+    return f"{url}?{urlencode({'instance': name})}#limits" if name else f"{url}#limits"
+
+
+def _used_up_calls(name: str) -> str:
+    if name:
+        return _("Today's %(calls)d model calls of %(name)s are used up")
+    return _("Today's %(calls)d model calls are used up")
+
+
+def _used_up_cost(name: str) -> str:
+    if name:
+        return _("Today's %(cost)s of %(name)s are spent")
+    return _("Today's %(cost)s are spent")
 
 
 def of_pauses(user: Person) -> Iterator[Concern]:

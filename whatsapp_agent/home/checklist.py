@@ -164,7 +164,7 @@ def _model_trouble(facts: Facts) -> str:
             return _("It failed: %(error)s") % {"error": step.error}
     unproven = [
         step
-        for step in facts.models.steps
+        for step in facts.models.reasoned
         if not step.answered and not _is_proven(facts.agent, Decision.Step(step.step))
     ]
     return _("It has not been asked yet.") if unproven else ""

@@ -1,14 +1,21 @@
 """Applying a threshold: shown first by the messages that would have gone the other way."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
+from conversations import instance_settings
 from conversations.models import AgentSettings, Conversation
-from conversations.thresholds import COMMON, Thresholds, in_force
+from conversations.thresholds import (
+    COMMON,
+    Thresholds,
+    in_force,
+    instance_of,
+    is_of_settings,
+)
 from llm.admin_decisions import Row
 from llm.lab import evidence
 from llm.lab.evidence import counted
@@ -53,15 +60,21 @@ class Flip:
 
 
 def targets(asked: QueryDict) -> dict[str, float]:
-    """By key: "12:0.7" and "all:0.8" as often as there are any; what is unreadable is left out."""
+    """By key: "12:0.7", "@sales:0.6" and "all:0.8" as often as there are any; what is
+    unreadable is left out."""
     found: dict[str, float] = {}
     for one in asked.getlist("to")[:MOST_TARGETS]:
-        key, _colon, text = one.partition(":")
+        key, _colon, text = one.rpartition(":")
         value = share(text)
         is_key = key.isascii() and key.isdecimal() and len(key) <= LONGEST_KEY
-        if value is not None and (key == COMMON or is_key):
+        if value is not None and (is_key or _is_of_settings(key)):
             found[key] = value
     return found
+
+
+def _is_of_settings(key: str) -> bool:
+    names = instance_settings.names(AgentSettings.current())
+    return key == COMMON or instance_of(key) in names
 
 
 def seen(asked: QueryDict, keys: dict[str, float]) -> Thresholds:
@@ -81,12 +94,13 @@ def preview(state: State, thresholds: dict[str, float]) -> Iterator[Flip]:
     own = in_force(thresholds)
     names = page.named(set(own))
     scored = page.scored(state) if state.version else evidence.Scored()
-    with_own = _with_own(scored) if COMMON in own else set()
+    rows = _reach(scored) if any(map(is_of_settings, own)) else []
     for key, new in thresholds.items():
         if key not in own or key not in names:
             continue
         old = own[key] if own[key] is not None else _without_own(state, key)
-        counts = _counts(scored, key, with_own)
+        reached = _reached(key, rows)
+        counts = scored.only(reached).all
         below, above = sorted((old, new))
         between = counted(counts, below) - counted(counts, above)
         yield Flip(
@@ -97,38 +111,37 @@ def preview(state: State, thresholds: dict[str, float]) -> Iterator[Flip]:
             own[key],
             between if new < old else 0,
             between if new > old else 0,
-            cases.excerpts(_flipped(state, key, below, above)) if between else [],
+            cases.excerpts(_flipped(state, reached, below, above)) if between else [],
         )
 
 
 def _without_own(state: State, key: str) -> float:
-    if key == COMMON:
+    if is_of_settings(key):
         return state.common
     instance = Conversation.objects.values_list("instance", flat=True).get(pk=key)
     return AgentSettings.of(instance).threshold
 
 
-def _with_own(scored: evidence.Scored) -> set[int]:
-    """Where the common threshold is not in force: the chat or its number has its own."""
+def _reach(scored: evidence.Scored) -> list[tuple[int, str]]:
+    """The groups with scores that have no threshold of their own, each with its number."""
+    rows = Conversation.objects.filter(pk__in=scored.counts, threshold=None)
+    return list(rows.values_list("pk", "instance"))
+
+
+def _reached(key: str, rows: Iterable[tuple[int, str]]) -> set[int]:
+    """Where a threshold is in force."""
+    if not is_of_settings(key):
+        return {int(key)}
+    if instance := instance_of(key):
+        return {pk for pk, of in rows if of == instance}
     own = AgentSettings.current().own_values
-    numbers = [name for name, values in own.items() if "threshold" in values]
-    rows = Conversation.objects.filter(pk__in=scored.counts)
-    rows = rows.filter(~Q(threshold=None) | Q(instance__in=numbers))
-    return set(rows.values_list("pk", flat=True))
+    return {pk for pk, of in rows if "threshold" not in own.get(of, {})}
 
 
-def _counts(scored: evidence.Scored, key: str, with_own: set[int]) -> tuple[int, ...]:
-    if key != COMMON:
-        return scored.counts.get(int(key), (0,) * 101)
-    rest = {pk: row for pk, row in scored.counts.items() if pk not in with_own}
-    return evidence.Scored(rest).all
-
-
-def _flipped(state: State, key: str, below: float, above: float) -> QuerySet[Decision]:
-    rows = cases.judged(state.of(None)).filter(p__gte=below, p__lt=above)
-    if key == COMMON:
-        rows = rows.filter(conversation__threshold=None)
-    else:
-        rows = cases.of_group(rows, int(key))
-    newest = rows.order_by("-created_at").values_list("pk", flat=True)[:SHOWN]
+def _flipped(
+    state: State, reached: set[int], below: float, above: float
+) -> QuerySet[Decision]:
+    rows = cases.judged(state).filter(p__gte=below, p__lt=above)
+    rows = cases.of_groups(rows, reached).order_by("-created_at")
+    newest = rows.values_list("pk", flat=True)[:SHOWN]
     return Decision.objects.filter(pk__in=list(newest)).order_by("-pk")

@@ -1,7 +1,7 @@
 """Decisions worth a look: where labels and threshold disagree, or nobody has said yet."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import reduce
@@ -102,17 +102,20 @@ def judged(state: State) -> QuerySet[Decision]:
         provider=version.provider,
         model=version.model,
     )
-    return of_group(rows, state.group.pk) if state.group else rows
+    return rows
 
 
-def of_group(rows: QuerySet[Decision], group: int) -> QuerySet[Decision]:
+def of_groups(rows: QuerySet[Decision], groups: Collection[int]) -> QuerySet[Decision]:
     # A sum: the index by conversation leads to rows long with prompts, that of scores to none.
-    return rows.annotate(group=F("conversation_id") + 0).filter(group=group)
+    return rows.annotate(group=F("conversation_id") + 0).filter(group__in=groups)
 
 
-def newest(state: State) -> list[tuple[float, int]]:
-    rows = judged(state).order_by("-created_at").values_list("p", "pk")
-    return list(rows[:NEWEST])
+def newest(state: State, groups: Collection[int]) -> list[tuple[float, int]]:
+    """Scores and keys; of all groups, these being no choice, without asking for each."""
+    rows = judged(state)
+    if not state.is_all:
+        rows = of_groups(rows, [state.group.pk] if state.group else groups)
+    return list(rows.order_by("-created_at").values_list("p", "pk")[:NEWEST])
 
 
 def _close(rows: Iterable[tuple[float, int]], threshold: float) -> list[int]:
@@ -127,6 +130,8 @@ def _corrections(state: State) -> list[tuple[int, str]]:
     )
     if state.group:
         rows = rows.filter(decision__conversation=state.group.pk)
+    elif state.instance:
+        rows = rows.filter(decision__conversation__instance=state.instance)
     return [
         (one.decision_id, one.get_verdict_display())
         for one in rows.order_by("-pk").only("decision_id", "verdict")[:SHOWN]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from zlib import crc32
 
 from django.contrib.auth.models import User
 from django.core.cache import cache
@@ -10,7 +11,12 @@ from django.urls import reverse
 from django.utils.translation import get_language, gettext as _
 
 from conversations.models import AgentSettings, Conversation, Mode, ThresholdChange
-from conversations.thresholds import COMMON
+from conversations.thresholds import (
+    COMMON,
+    conversations,
+    instance_of,
+    is_of_settings,
+)
 from llm.lab import evidence, findings, groups, plots
 from llm.lab.curves import Rule
 from llm.lab.evidence import Labels, Scored
@@ -73,7 +79,7 @@ def context(state: State, user: User) -> dict:
         "windows": evidence.DAYS,
         "rates": RATES,
         "changes": changes(user),
-        "may_apply": may_apply(user, state.group),
+        "may_apply": may(user, [state.key]),
         "may_groups": user.has_perm("conversations.change_conversation"),
     }
     if state.version is None:
@@ -120,7 +126,7 @@ def weigh(state: State) -> Weighed:
 
 def _key(state: State) -> str:
     parts = (
-        state.group.pk if state.group else 0,
+        crc32(state.key.encode()),
         state.version.key,
         state.days,
         state.rate,
@@ -136,6 +142,9 @@ def _weigh(state: State) -> Weighed:
     counts = scored(state)
     days = evidence.span(state.window, state.version)
     labels = evidence.labels(state.window, state.version)
+    if state.instance:
+        members = members_of(state.instance, counts)
+        counts, labels = counts.only(members), labels.only(members)
     asked = {state.group.pk} if state.group else set(counts.busiest(groups.MOST))
     bands = findings.bands_of(counts, labels, asked)
     found = findings.find(
@@ -149,7 +158,7 @@ def _weigh(state: State) -> Weighed:
     )
     compared = [] if state.group else _compare(bands, state, days)
     found = found.worked_out()
-    return Weighed(labels, found, compared, newest(state), rules(found))
+    return Weighed(labels, found, compared, newest(state, counts.counts), rules(found))
 
 
 def scored(state: State) -> Scored:
@@ -157,6 +166,12 @@ def scored(state: State) -> Scored:
     return cache.get_or_set(
         key, lambda: evidence.scored(state.window, state.version), KEPT_SECONDS
     )
+
+
+def members_of(instance: str, counts: Scored) -> set[int]:
+    """Of the groups with scores those of a number."""
+    of = Conversation.objects.filter(instance=instance, pk__in=counts.counts)
+    return set(of.values_list("pk", flat=True))
 
 
 def _compare(bands: dict, state: State, days: float) -> list[GroupFinding]:
@@ -219,7 +234,7 @@ def _target(state: State, found: Finding) -> str:
     value = applied(found.recommended)
     if abs(value - state.threshold) < 0.005:
         return ""
-    return f"{state.group.pk if state.group else COMMON}:{value:.2f}"
+    return f"{state.key}:{value:.2f}"
 
 
 def suggested_mode(group: Conversation | None, found: Finding) -> dict | None:
@@ -239,12 +254,10 @@ def suggested_mode(group: Conversation | None, found: Finding) -> dict | None:
 
 def may(user: User, keys: Iterable[str]) -> bool:
     """Whether this person may set all these thresholds."""
-    needed = {"agentsettings" if key == COMMON else "conversation" for key in keys}
+    needed = {
+        "agentsettings" if is_of_settings(key) else "conversation" for key in keys
+    }
     return all(user.has_perm(f"conversations.change_{one}") for one in needed)
-
-
-def may_apply(user: User, group: Conversation | None) -> bool:
-    return may(user, [str(group.pk) if group else COMMON])
 
 
 @dataclass(frozen=True)
@@ -276,10 +289,11 @@ def value_of(threshold: float | None) -> str:
 
 
 def named(keys: set[str]) -> dict[str, str]:
-    """By key: the names of conversations, and what the settings' threshold is called."""
-    of = Conversation.objects.select_related("contact").in_bulk(
-        [int(key) for key in keys if key != COMMON]
+    """By key: the names of conversations, and what the settings' thresholds are called."""
+    of = Conversation.objects.select_related("contact").in_bulk(conversations(keys))
+    whole = _("All of %(number)s without a threshold of their own")
+    return (
+        {str(pk): str(one) for pk, one in of.items()}
+        | {key: whole % {"number": name} for key in keys if (name := instance_of(key))}
+        | {COMMON: _("All without a threshold of their own")}
     )
-    return {str(pk): str(one) for pk, one in of.items()} | {
-        COMMON: _("All without a threshold of their own")
-    }

@@ -1,13 +1,15 @@
 """What a page of the lab is asked to show: all of it stands in its address."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from conversations import instance_settings
 from conversations.models import AgentSettings, Conversation
+from conversations.thresholds import key_of
 from llm.lab import evidence
 from llm.lab.evidence import Version, Window
 from llm.lab.prices import Prices
@@ -30,18 +32,41 @@ class State:
     version: Version | None
     common: float
     tried: float | None = None
+    instance: str = ""  # of all groups only those of this number
+    instances: tuple[str, ...] = ()
 
     @property
     def prices(self) -> Prices:
         return Prices(unwanted=1, missed=RATES[self.rate])
 
     @property
+    def key(self) -> str:
+        """Of the threshold that is in question."""
+        return str(self.group.pk) if self.group else key_of(self.instance)
+
+    @property
+    def is_all(self) -> bool:
+        return self.group is None and not self.instance
+
+    @property
     def threshold(self) -> float:
+        agent = AgentSettings.current()
+        if self.group:
+            return in_force(self.group, agent)
         return (
-            self.common
-            if self.group is None
-            else in_force(self.group, AgentSettings.current())
+            agent.laid_over(self.instance).threshold if self.instance else self.common
         )
+
+    @property
+    def inherits(self) -> str:
+        """Whose the threshold is, where it is not one's own: "number", "common" or ""."""
+        of = self.group.instance if self.group else self.instance
+        has_own = "threshold" in AgentSettings.current().own_values.get(of, {})
+        if self.is_all or (self.group and self.group.threshold is not None):
+            return ""
+        if has_own:
+            return "number" if self.group else ""
+        return "common"
 
     @property
     def shown(self) -> float:
@@ -54,14 +79,13 @@ class State:
             values["version"] = self.version.key
         if self.group:
             values["group"] = self.group.pk
+        elif self.instance:
+            values["number"] = self.instance
         return urlencode(values)
 
     @property
     def url(self) -> str:
         return f"{reverse('admin:lab')}?{self.query}"
-
-    def of(self, group: Conversation | None) -> "State":
-        return replace(self, group=group, tried=None)
 
 
 def read(request: HttpRequest) -> State:
@@ -74,6 +98,9 @@ def read(request: HttpRequest) -> State:
     latest = versions[0] if versions else None
     keys = {one.key: one for one in versions}
     group = asked.get("group", "")
+    agent = AgentSettings.current()
+    names = tuple(instance_settings.names(agent))
+    number = asked.get("number", "")
     return State(
         group=_group(group) if group else None,
         days=days,
@@ -81,8 +108,10 @@ def read(request: HttpRequest) -> State:
         window=window,
         versions=versions,
         version=keys.get(asked.get("version", ""), latest),
-        common=AgentSettings.current().threshold,
+        common=agent.threshold,
         tried=share(asked.get("t", "")),
+        instance=number if number in names and not group else "",
+        instances=names,
     )
 
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from conversations import thresholds
 from conversations.models import AgentSettings, Conversation, ThresholdChange
-from conversations.thresholds import COMMON, NotApplied
+from conversations.thresholds import NotApplied, instance_of, is_of_settings
 from whatsapp_agent.lab import applying, page
 from whatsapp_agent.lab.state import State, read
 
@@ -120,14 +120,14 @@ def _refused(error: NotApplied) -> str:
 
 
 def _log(user: User, change: ThresholdChange, what: str) -> None:
-    groups = Conversation.objects.filter(
-        pk__in=[key for key in change.after if key != COMMON]
-    )
-    rows: list[Any] = list(groups.select_related("contact"))
-    if COMMON in change.after:
-        rows.append(AgentSettings.load())
-    for row in rows:
-        key = COMMON if isinstance(row, AgentSettings) else str(row.pk)
-        old, new = change.before[key], change.after[key]
-        told = f"{what}: {page.value_of(old)} → {page.value_of(new)}"
+    of = thresholds.conversations(change.after)
+    groups = Conversation.objects.select_related("contact").in_bulk(of)
+    for key, new in change.after.items():
+        if is_of_settings(key):
+            row: Any = AgentSettings.load()
+        elif (row := groups.get(int(key))) is None:
+            continue
+        told = f"{what}: {page.value_of(change.before[key])} → {page.value_of(new)}"
+        if instance := instance_of(key):
+            told = f"{instance}: {told}"
         LogEntry.objects.log_actions(user.pk, [row], CHANGE, told, single_object=True)

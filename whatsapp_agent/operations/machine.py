@@ -25,9 +25,7 @@ LOCAL = {"localhost", "127.0.0.1", "::1"}
 def durability() -> Found:
     if connection.vendor != "sqlite":
         return
-    with connection.cursor() as cursor:
-        (level,) = cursor.execute("PRAGMA synchronous").fetchone()
-    if level < 2:
+    if settings.SQLITE_SYNCHRONOUS == "NORMAL":
         yield (
             "warn",
             "SQLITE_SYNCHRONOUS is NORMAL: a power cut can take acknowledged messages.",

@@ -101,23 +101,26 @@ def _waiting() -> Iterator[Metric]:
 
 
 def _decisions() -> Iterator[Metric]:
+    """All by one look: by what they came to, and what models cost each number."""
     today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    labels = ["step", "source", "outcome"]
     rows = (
         Decision.objects.filter(created_at__gte=today)
         .order_by()
-        .values_list("step", "source", "outcome")
+        .values_list("conversation__instance", *labels)
         .annotate(found=Count("pk"), cost=Sum("cost"))
     )
-    labels = ["step", "source", "outcome"]
-    decisions = Gauge(f"{PREFIX}decisions_today", "Decisions of today.", labels=labels)
-    costs = Gauge(
-        f"{PREFIX}cost_today", "Cost of today, as the prices are given.", labels=labels
-    )
-    for *values, found, cost in rows:
-        decisions.add_metric(values, found)
-        costs.add_metric(values, float(cost or 0))
-    yield decisions
-    yield costs
+    decisions, costs, calls, spent = Tally(), Tally(), Tally(), Tally()
+    for instance, step, source, outcome, found, cost in rows:
+        decisions[step, source, outcome] += found
+        costs[step, source, outcome] += float(cost or 0)
+        if source == Decision.Source.MODEL:
+            calls[(instance,)] += found
+            spent[(instance,)] += float(cost or 0)
+    yield _gauges("decisions_today", "Decisions of today.", labels, decisions)
+    yield _gauges("cost_today", "Cost of today, as prices are given.", labels, costs)
+    yield _gauges("instance_calls_today", "Of models, today.", ["instance"], calls)
+    yield _gauges("instance_cost_today", "Cost of these calls.", ["instance"], spent)
 
 
 def _workers() -> Iterator[Metric]:
@@ -165,6 +168,13 @@ def _bridge() -> Iterator[Metric]:
 
 def _gauge(name: str, help_text: str, value: float) -> Metric:
     return Gauge(f"{PREFIX}{name}", help_text, value=value)
+
+
+def _gauges(name: str, help_text: str, labels: list[str], values: Tally) -> Metric:
+    gauge = Gauge(f"{PREFIX}{name}", help_text, labels=labels)
+    for key, value in values.items():
+        gauge.add_metric(key, value)
+    return gauge
 
 
 def _counter(name: str, help_text: str, value: float) -> Metric:

@@ -3,8 +3,10 @@
 A writer that finds SQLite locked sleeps and looks again, up to a tenth of a second at a
 time. Among many writers that is unfair: a webhook could wait for seconds while the worker
 is busy. Here a transaction first waits for its turn: among the threads of its process,
-then among the processes, at a lock of the kernel that wakes the one who waits longest. So
-a webhook waits for one transaction of each other process, however many threads these have.
+then among the processes. There one stands next, and only that one may take the turn when
+it is given away: whoever just had it cannot take it again before. So a webhook waits for
+one transaction of each other process, however many threads these have.
+
 A statement that writes outside a transaction is one by itself, and queues as well. Who
 comes in another way, a person at a shell, does not, and is still safe: SQLite's own lock
 remains.
@@ -39,14 +41,23 @@ class Cursor(base.SQLiteCursorWrapper):
         is_alone = not self._database.in_atomic_block
         if is_alone and query.lstrip()[:7].upper().startswith(_WRITES):
             with self._database.turn():
-                return execute(query, params)
+                done = execute(query, params)
+            self._database.wait_for_disk()
+            return done
         return execute(query, params)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     _threads = threading.Lock()
     _has_turn = False
-    _turnstile: int | None = None  # a file of this connection's own: flock goes by file
+    # Files of this connection's own, for flock goes by file.
+    _next: int | None = None
+    _turnstile: int | None = None
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        # Whether who commits waits until the disk has it.
+        self.waits_for_disk = self.settings_dict.get("WAITS_FOR_DISK", False)
 
     def create_cursor(self, name: str | None = None) -> Cursor:
         return self.connection.cursor(factory=lambda raw: Cursor(raw, self))
@@ -72,6 +83,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             super()._commit()
         finally:
             self._give_way()
+        self.wait_for_disk()
 
     def _rollback(self) -> None:
         try:
@@ -79,22 +91,48 @@ class DatabaseWrapper(base.DatabaseWrapper):
         finally:
             self._give_way()
 
+    def wait_for_disk(self) -> None:
+        """Until it has all that was committed, if this connection promises that.
+
+        By then others have their turn: SQLite's own `synchronous=FULL` does the same
+        with its lock held.
+        """
+        if not self.waits_for_disk:
+            return
+        try:
+            log = os.open(f"{self.settings_dict['NAME']}-wal", os.O_RDONLY)
+        except FileNotFoundError:
+            return  # in other modes than WAL each commit waits anyway
+        try:
+            os.fdatasync(log)
+        finally:
+            os.close(log)
+
     def _close(self) -> None:
         super()._close()
         self._give_way()
         if self._turnstile is not None:
             os.close(self._turnstile)
-            self._turnstile = None
+            os.close(self._next)
+            self._turnstile = self._next = None
 
     def _wait_for_turn(self) -> None:
         if self.is_in_memory_db():
             return
         if self._turnstile is None:
-            path = f"{self.settings_dict['NAME']}-turn"
-            self._turnstile = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            self._turnstile, self._next = (
+                self._lock_file("turn"),
+                self._lock_file("next"),
+            )
         self._threads.acquire()
         self._has_turn = True
+        fcntl.flock(self._next, fcntl.LOCK_EX)
         fcntl.flock(self._turnstile, fcntl.LOCK_EX)
+        fcntl.flock(self._next, fcntl.LOCK_UN)
+
+    def _lock_file(self, name: str) -> int:
+        path = f"{self.settings_dict['NAME']}-{name}"
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
     def _give_way(self) -> None:
         if self._has_turn:

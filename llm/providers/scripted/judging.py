@@ -3,7 +3,7 @@
 import math
 import re
 
-from llm.providers.scripted.language import stems, words
+from llm.providers.scripted.language import stems, without_names
 from llm.providers.scripted.moment import Moment
 from llm.providers.scripted.signs import (
     ASKING,
@@ -12,11 +12,12 @@ from llm.providers.scripted.signs import (
     GREETINGS,
     QUESTION,
     REASONS,
-    STOP,
     TO_ALL,
 )
 from llm.providers.scripted.weights import WEIGHTS
+from llm.stopping import is_stop
 from llm.transcript import Line
+from llm.words import words
 
 _LINK = re.compile(r"https?://\S+|www\.\S+")
 _CROWD = 4  # other members
@@ -30,7 +31,8 @@ def judge(lines: list[Line], judged: list[int], names: list[str], policy: str) -
         return {"why": "nothing to judge", "kind": "not_for_us", "p": 0}
     moment = Moment(lines, burst, names)
     found = features(moment, policy)
-    if STOP.search(moment.text) and {"to us", "named"} & set(found):
+    is_wish = is_stop(without_names(moment.text, moment.names))
+    if is_wish and {"to us", "named"} & set(found):
         return {"why": "asks the assistant to be quiet", "kind": "stop", "p": 2}
     score = sum(WEIGHTS[feature] for feature in found) + WEIGHTS["base"]
     p = round(100 / (1 + math.exp(-score)))

@@ -1,8 +1,8 @@
 """Words: which language, which of them matter, who is named."""
 
 import re
-import unicodedata
-from functools import lru_cache
+
+from llm.words import words
 
 
 def _set(text: str) -> frozenset[str]:
@@ -27,18 +27,6 @@ _ENDINGS = re.compile(
 )
 
 
-def words(text: str) -> list[str]:
-    """Lower-case words without accents."""
-    return list(_words(text))
-
-
-@lru_cache(maxsize=2048)
-def _words(text: str) -> tuple[str, ...]:
-    plain = unicodedata.normalize("NFKD", text.lower())
-    plain = "".join(char for char in plain if not unicodedata.combining(char))
-    return tuple(re.findall(r"[^\W_]+", plain))
-
-
 def stems(text: str) -> frozenset[str]:
     """The words that carry meaning, without their endings."""
     return frozenset(
@@ -61,7 +49,7 @@ def language(text: str) -> str:
 
 def is_named(text: str, name: str) -> bool:
     """Whether a name stands in a text as words of its own."""
-    wanted, said = _words(name), _words(text)
+    wanted, said = words(name), words(text)
     if not wanted:
         return False
     size = len(wanted)
@@ -70,7 +58,14 @@ def is_named(text: str, name: str) -> bool:
 
 def is_called(text: str, name: str) -> bool:
     """Whether a text addresses somebody: by full name, @name, or first name first."""
-    first = (_words(name) or ("",))[0]
+    first = (words(name) or [""])[0]
     if len(first) < 2:
         return False
-    return is_named(text, name) or first in _words(text)[:2]
+    return is_named(text, name) or first in words(text)[:2]
+
+
+def without_names(text: str, names: list[str]) -> str:
+    for name in names:
+        if is_named(text, name):
+            text = re.sub(rf"@?\b{re.escape(name)}\b[,:]?", "", text, flags=re.I)
+    return text.strip()

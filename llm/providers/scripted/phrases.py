@@ -17,6 +17,9 @@ PHRASES = {
             "a die or toss a coin.",
         ],
         "picture": ["I got your picture ({value}), {name}. A real model would see it."],
+        "film": [
+            "I got {value} stills of your video, {name}. A real model would see it."
+        ],
         "time": ["It is {value}."],
         "date": ["Today is {value}."],
         "sum": ["That's {value}.", "{value}", "I get {value}."],

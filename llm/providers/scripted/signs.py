@@ -39,11 +39,6 @@ GREETINGS = _set(
     "salut all everyone everybody guys folks pessoal gente galera todos alle "
     "zusammen tous there"
 )
-STOP = re.compile(
-    r"\b(be quiet|shut up|stop (talking|replying|it)|leave us alone|fica quieto|cala|c[aá]llate"
-    r"|sei still|tais[- ]toi)\b",
-    re.I,
-)
 REASONS = {
     "to us": "speaks to the assistant",
     "named": "names the assistant",

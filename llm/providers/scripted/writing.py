@@ -10,10 +10,11 @@ from itertools import chain
 from django.utils.timezone import localtime
 
 from llm.knowledge import NOTHING, Knowledge
-from llm.providers.scripted.language import is_named, language, stems, words
+from llm.providers.scripted.language import language, stems, without_names
 from llm.providers.scripted.phrases import PHRASES
-from llm.providers.scripted.signs import STOP
+from llm.stopping import is_stop
 from llm.transcript import Line, clean_name
+from llm.words import words
 
 _GREETING = re.compile(
     r"^\W*(hi|hello|hey|good (morning|evening|afternoon)|oi|ol[aá]|bom dia|boa (tarde|noite)"
@@ -86,7 +87,7 @@ def write(
     burst = [line for line in lines if line.n in judged] or lines[-1:]
     if not burst:
         return PHRASES["en"]["greeting"][0].format(name="there")
-    text = _without_names("\n".join(line.text for line in burst), names)
+    text = without_names("\n".join(line.text for line in burst), names)
     before = [line for line in lines if line.n < burst[0].n]
     topic, facts = _topic(text, burst, before, instructions, knowledge)
     name = (clean_name(burst[-1].sender).split() or ["there"])[0]
@@ -102,7 +103,7 @@ def _topic(
     knowledge: Knowledge,
 ) -> tuple[str, dict[str, str]]:
     now = localtime(burst[-1].at)
-    if STOP.search(text):
+    if is_stop(text):
         return "sorry", {}
     if _COIN.search(text):
         side = ("heads", "tails")[_pick(2, text, burst[-1].n, "coin")]
@@ -123,6 +124,8 @@ def _topic(
         return "fact", {"value": value}
     if shown := [line for line in burst if "picture" in line.media]:
         return "picture", {"value": str(len(shown))}
+    if stills := [still for line in burst for still in line.media.get("stills", ())]:
+        return "film", {"value": str(len(stills))}
     if _QUESTION.search(text):
         return _from_the_chat(text, burst, before)
     if _THANKS.search(text):
@@ -203,10 +206,3 @@ def _phrase(topic: str, text: str, n: int) -> str:
 def _pick(count: int, text: str, n: int, salt: str) -> int:
     digest = hashlib.sha256(f"{salt}\0{n}\0{text}".encode("utf-8", "replace")).digest()
     return int.from_bytes(digest[:4]) % count
-
-
-def _without_names(text: str, names: list[str]) -> str:
-    for name in names:
-        if is_named(text, name):
-            text = re.sub(rf"@?\b{re.escape(name)}\b[,:]?", "", text, flags=re.I)
-    return text.strip()

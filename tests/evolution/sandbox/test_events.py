@@ -315,6 +315,7 @@ def test_every_event_of_a_whole_life_is_readable(town):
     people.write(bridge, instance, GROUP, "re", sender=CARL, quoted="M1")
     people.write(bridge, instance, ALICE_JID, "", sender=ALICE, kind="voice")
     people.write(bridge, instance, ALICE_JID, "me", sender=ALICE, kind="picture")
+    people.write(bridge, instance, ALICE_JID, "go", sender=ALICE, kind="film")
     people.write(bridge, instance, GROUP, "typed on the phone")
     people.react(bridge, instance, "M1", "👍", sender=CARL)
     people.edit(bridge, instance, "M1", "hello", sender=ALICE)

@@ -98,13 +98,14 @@ def test_replies_to_a_message(staff, town):
     assert said(town)[0].data["contextInfo"]["stanzaId"] == "M1"
 
 
-@pytest.mark.parametrize("kind", ["voice", "picture"])
-def test_sends_a_placeholder(staff, town, kind):
+@pytest.mark.parametrize("kind", ["audio", "image", "video"])
+def test_sends_a_file_of_its_own(staff, town, kind):
     town.link()
 
-    act(staff, "send", kind=kind)
+    button = {"audio": "voice", "image": "picture", "video": "film"}[kind]
+    act(staff, "send", kind=button)
 
-    assert said(town)[0].data["messageType"] in ("audioMessage", "imageMessage")
+    assert said(town)[0].data["messageType"] == f"{kind}Message"
 
 
 def test_reacts_edits_and_deletes(staff, town):

@@ -58,13 +58,15 @@ def _allowed(evidence: Evidence, conversation: Conversation, line: Line) -> set[
         allowed.add("paused")
     if any(one.kind == "stop" for one in conversation.lines):
         allowed.add("stopped")
-    if evidence.seen(line).deleted:
-        allowed.add("filtered")
-    if evidence.is_hidden(line):
-        allowed.add("below_threshold")
     if evidence.is_misjudged(line):
         allowed.add("gate_failed")
-    if evidence.is_unheard(line):
+    if evidence.seen(line).deleted:
+        allowed.add("filtered")
+        # With whatever was said in a row with it.
+        others = [one for one in conversation.lines if one.sender == line.sender]
+    else:
+        others = [line]
+    if any(map(evidence.is_unheard, others)):
         allowed.add("not_heard")
     return allowed
 

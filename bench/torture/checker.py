@@ -13,6 +13,9 @@ SENT = {"sent", "delivered", "read"}
 # Between the last look at the question and the send: waiting for the database while
 # another writer holds it, and a freeze.
 UNDER_WAY = 20
+# Decisions about one message, each of which costs: with failures, edits and what else
+# is said in a row.
+MOST_DECISIONS = 15
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -45,6 +48,8 @@ def _judge_outcome(
         verdict.add("without outcome", f"{line.token}: {outcome or 'pending'}")
     elif outcome not in _allowed(evidence, conversation, line):
         verdict.add("wrong outcome", f"{line.token}: {outcome}, {reason}")
+    if (times := found[0].decisions.count()) > MOST_DECISIONS:
+        verdict.add("decided over and over", f"{line.token}: {times}")
     return None
 
 

@@ -12,6 +12,7 @@ from conversations.whatsapp import BridgeError
 from evolution import client
 from evolution.addresses import address
 from evolution.models import Instance
+from evolution.names import is_fit
 from evolution.values import dig, text
 
 # Exactly what evolution.events reads. MESSAGES_EDITED is left out: Evolution waits for
@@ -61,6 +62,12 @@ class Status:
 
 def create(name: str, number: str = "") -> Link:
     """Make the instance with our webhook; with a number, ask for a pairing code at once."""
+    if not is_fit(name):
+        raise BridgeError(
+            f"{name!r} cannot name an instance, since the name becomes part of an address: "
+            "no / \\ ? # %, no blanks around it, and not dots alone.",
+            kind="rejected",
+        )
     answer = client.create(name, _webhook(), number=number, qrcode=bool(number))
     state = text(dig(answer, "instance.status")) or Instance.State.CLOSE
     link = _link(dig(answer, "qrcode"), state)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext, gettext_lazy as _
 
 from evolution import instances
 from evolution.models import Instance
+from evolution.names import is_fit
 
 State = Instance.State
 EVERY = frozenset(State)
@@ -72,8 +73,13 @@ class InstanceForm(forms.ModelForm):
 
     def clean_name(self) -> str:
         name = self.cleaned_data["name"]
-        if not name.strip(" ."):
-            raise forms.ValidationError(_("This cannot name an instance."))
+        if not is_fit(name):
+            raise forms.ValidationError(
+                _(
+                    "This cannot name an instance, since the name becomes part of an"
+                    " address: no / \\ ? # %, and not dots alone."
+                )
+            )
         return name
 
 

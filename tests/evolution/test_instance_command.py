@@ -216,6 +216,16 @@ def test_creates_an_instance_with_our_webhook_and_nothing_more():
     assert Instance.objects.get(name="wa1").state == Instance.State.CLOSE
 
 
+@responses.activate
+@pytest.mark.parametrize("name", ["a/b", " a", "a?b", "a%2Fb", "."])
+def test_creates_no_instance_whose_name_no_address_can_carry(name):
+    with pytest.raises(CommandError, match="the name becomes part of an address"):
+        call_command("instance", "create", name)
+
+    assert not responses.calls
+    assert not Instance.objects.exists()
+
+
 def test_does_not_ask_for_the_event_that_can_stall_an_instance():
     assert "MESSAGES_EDITED" not in instances.EVENTS
 

@@ -137,10 +137,20 @@ class TestInstancePage:
 
         assert Instance.objects.get().name == "another"
 
-    def test_a_name_of_dots_is_refused(self, admin_client):
-        admin_client.post(reverse("admin:evolution_instance_add"), {"name": ".."})
+    @pytest.mark.parametrize("name", ["..", "a/b", "a\\b", "a?b", "a#b", "a%2Fb"])
+    def test_a_name_that_no_address_can_carry_is_refused(self, admin_client, name):
+        page = admin_client.post(
+            reverse("admin:evolution_instance_add"), {"name": name}
+        )
 
+        assert "the name becomes part of an address" in page.text
         assert not Instance.objects.exists()
+
+    @pytest.mark.parametrize("name", ["shop 2", "loja-São_Paulo", "v1.2", "متجر"])
+    def test_other_names_are_taken(self, admin_client, name):
+        admin_client.post(reverse("admin:evolution_instance_add"), {"name": name})
+
+        assert Instance.objects.get().name == name
 
     @pytest.mark.parametrize(("state", "status"), [("open", 403), ("removed", 200)])
     def test_only_what_is_gone_can_be_forgotten(

@@ -436,6 +436,7 @@ class TestInstances:
         assert send(api, "POST", "instances", name="other")[0] == 201
         assert send(api, "POST", "instances", name="agent")[0] == 409
         assert send(api, "POST", "instances", name=" .")[0] == 422
+        assert send(api, "POST", "instances", name="a/b")[0] == 422
 
     def test_show_their_code_while_it_is_good(self, api, row):
         assert get(api, f"instances/{row.pk}/qr")["qr_code"] == "2@x"

@@ -1,4 +1,5 @@
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.standins.agent import ROOT
+from tests.standins.agent import ROOT, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -24,21 +25,52 @@ chat = make_conversation()
 make_inbound(chat, outcome="replied")
 make_outbound(chat, text="Was it sent?")
 """
+# `data` in the way of a file that somebody sent.
+SEND = """
+import hashlib, uuid
+from django.core.files.base import ContentFile
+from conversations.models import Conversation, MediaFile
+from tests.factories import make_inbound
+data = b"{}"
+chat, unique = Conversation.objects.get(), uuid.uuid4().hex
+message = make_inbound(chat, kind="document", whatsapp_id=unique)
+digest = hashlib.sha256(data).hexdigest()
+file = MediaFile(message=message, state="stored", bytes=len(data), sha256=digest)
+file.file.save("", ContentFile(data))
+"""
 # In one transaction, or one of them is not in the copy.
 WRITE = """
     INSERT INTO evolution_unreadableevent (body, digest, error, count, received_at)
     VALUES ('x', ?, '', 1, '2026-01-01')"""
 
 
-def runner(database_url: str) -> Run:
-    environment = {
+COME_AND_GO = f"""
+said = 0
+while True:
+    said += 1
+    exec({SEND!r}.format(said))
+    for old in MediaFile.objects.order_by("-pk")[100:]:
+        name = old.file.name
+        MediaFile.objects.filter(pk=old.pk).update(state="gone")
+        old.file.delete(save=False)
+        MediaFile.objects.filter(pk=old.pk).delete()
+"""
+
+
+def surroundings(database_url: str, **more: str) -> dict[str, str]:
+    return {
         **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
         "SECRET_KEY": "only-for-tests-" + "0" * 50,
         "WEBHOOK_SECRET": "webhook-secret-" + "0" * 30,
         "EVOLUTION_URL": "http://127.0.0.1:9",
         "DATABASE_URL": database_url,
         "LOG_LEVEL": "WARNING",
+        **more,
     }
+
+
+def runner(database_url: str, **fixed: str) -> Run:
+    environment = surroundings(database_url, **fixed)
 
     def run(*arguments: str | Path, fails: bool = False, **more: str):
         done = subprocess.run(
@@ -70,8 +102,13 @@ def database(prepared: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def manage(database: Path) -> Run:
-    return runner(f"sqlite:///{database}")
+def media(tmp_path: Path) -> Path:
+    return tmp_path / "media"
+
+
+@pytest.fixture
+def manage(database: Path, media: Path) -> Run:
+    return runner(f"sqlite:///{database}", MEDIA_ROOT=str(media))
 
 
 @pytest.fixture
@@ -234,6 +271,159 @@ def test_a_copy_of_a_newer_version_is_refused(
     assert "conversations.9999_later" in manage("restore", copy, fails=True).stderr
 
 
+def send(manage: Run, said: str) -> None:
+    manage("shell", "-c", SEND.format(said))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+@pytest.mark.sqlite
+def test_what_people_sent_is_copied_and_put_back(
+    manage: Run, folder: Path, media: Path
+):
+    send(manage, "one")
+    send(manage, "two")
+    before = contents(media)
+    copy = manage("backup", folder).stdout.strip()
+    shutil.rmtree(media)
+
+    done = manage("restore", copy)
+
+    assert sorted(before.values()) == [b"one", b"two"]
+    assert contents(media) == contents(folder / "files") == before
+    assert "2 files that people sent were put back" in done.stdout
+    modes = {path.stat().st_mode & 0o777 for path in media.rglob("*")}
+    assert modes == {0o600, 0o700}
+
+
+@pytest.mark.sqlite
+def test_a_file_lies_once_beside_all_copies_for_as_long_as_one_names_it(
+    manage: Run, folder: Path, media: Path, database: Path, monkeypatch
+):
+    send(manage, "one")
+    manage("backup", folder)
+    ((name, _),) = contents(folder / "files").items()
+    written = (folder / "files" / name).stat().st_mtime_ns
+    send(manage, "two")
+    manage("backup", folder)
+    assert (folder / "files" / name).stat().st_mtime_ns == written
+    with closing(sqlite3.connect(database)) as opened, opened:
+        opened.execute("DELETE FROM conversations_mediafile WHERE file = ?", [name])
+    for path in (folder / "files").rglob("*"):
+        os.utime(path, (1, 1))
+
+    manage("backup", folder, "--keep=3")
+    assert name in contents(folder / "files")
+    manage("backup", folder, "--keep=1")
+
+    assert list(contents(folder / "files").values()) == [b"two"]
+    assert len(list(folder.glob("*.files"))) == 1
+
+
+@pytest.mark.sqlite
+def test_a_copy_whose_files_are_elsewhere_is_not_restored(
+    manage: Run, folder: Path, media: Path, database: Path
+):
+    send(manage, "one")
+    copy = manage("backup", folder).stdout.strip()
+    shutil.rmtree(media)
+    shutil.rmtree(folder / "files")
+
+    refused = manage("restore", copy, fails=True)
+    assert "1 of the 1 files that people sent are neither in" in refused.stderr
+    assert not list(database.parent.glob("*.before-*"))
+
+    done = manage("restore", copy, "--force")
+    assert "1 files that it names are not in" in done.stderr
+
+
+@pytest.mark.sqlite
+def test_a_damaged_file_is_not_put_back(manage: Run, folder: Path, media: Path):
+    send(manage, "one")
+    copy = manage("backup", folder).stdout.strip()
+    shutil.rmtree(media)
+    (name,) = contents(folder / "files")
+    (folder / "files" / name).write_bytes(b"eno")
+
+    done = manage("restore", copy)
+
+    assert contents(media) == {}
+    assert "1 files that it names are not in" in done.stderr
+
+
+@pytest.mark.sqlite
+def test_a_file_that_is_gone_hinders_no_copy(manage: Run, folder: Path, media: Path):
+    send(manage, "one")
+    send(manage, "two")
+    next(path for path in media.rglob("*") if path.is_file()).unlink()
+
+    done = manage("backup", folder)
+
+    assert "1 files that the database names are not in" in done.stderr
+    assert len(contents(folder / "files")) == 1
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "2026/11/../../x"])
+def test_a_list_leads_nowhere_else(manage: Run, folder: Path, media: Path, name: str):
+    copy = Path(manage("backup", folder).stdout.strip())
+    copy.with_suffix(".files").write_text(f"{'0' * 64} {name}\n")
+
+    assert "is no list of ours" in manage("restore", copy, fails=True).stderr
+
+
+@pytest.mark.sqlite
+def test_the_database_alone_is_copied_where_that_is_asked(
+    manage: Run, folder: Path, media: Path
+):
+    send(manage, "one")
+
+    copy = Path(manage("backup", folder, "--database-only").stdout.strip())
+
+    assert [path.name for path in folder.iterdir()] == [copy.name]
+
+
+@pytest.mark.sqlite
+def test_says_that_a_bucket_has_its_own_backup(manage: Run, folder: Path):
+    done = manage("backup", folder, MEDIA_BUCKET="chat-files")
+
+    assert "in the bucket chat-files, which is not copied" in done.stderr
+
+
+@pytest.mark.sqlite
+def test_every_file_that_a_copy_names_is_in_it_while_files_come_and_go(
+    manage: Run, folder: Path, media: Path, sender
+):
+    copies = [Path(manage("backup", folder).stdout.strip()) for _ in range(3)]
+
+    for copy in copies:
+        rows = ask(
+            copy, "SELECT file FROM conversations_mediafile WHERE state='stored'"
+        )
+        assert rows
+        kept = contents(folder / "files")
+        assert {name for (name,) in rows} <= kept.keys()
+
+
+@pytest.fixture
+def sender(database: Path, media: Path) -> Iterator[None]:
+    """Files come, and the oldest go: first their rows, then what is on the disk."""
+    environment = surroundings(f"sqlite:///{database}", MEDIA_ROOT=str(media))
+    with subprocess.Popen(
+        [sys.executable, "manage.py", "shell", "-c", COME_AND_GO],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+    ) as running:
+        assert wait_until(lambda: media.exists() and len(contents(media)) > 50)
+        yield
+        assert running.poll() is None, "it ended early"
+        running.terminate()
+
+
 @pytest.fixture
 def postgres() -> Iterator[str]:
     server = os.environ.get("TEST_POSTGRES_URL")
@@ -246,9 +436,12 @@ def postgres() -> Iterator[str]:
         opened.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def test_a_postgres_database_is_copied_and_restored(postgres: str, folder: Path):
-    manage = runner(postgres)
+def test_a_postgres_database_is_copied_and_restored(
+    postgres: str, folder: Path, media: Path
+):
+    manage = runner(postgres, MEDIA_ROOT=str(media))
     manage("shell", "-c", PREPARE)
+    send(manage, "one")
     copy = Path(manage("backup", folder).stdout.strip())
     assert copy.suffix == ".dump"
     assert copy.stat().st_mode & 0o777 == 0o600
@@ -257,8 +450,10 @@ def test_a_postgres_database_is_copied_and_restored(postgres: str, folder: Path)
         opened.execute("UPDATE conversations_message SET text = 'since'")
         assert "in use" in manage("restore", copy, fails=True).stderr
 
+    shutil.rmtree(media)
     manage("restore", copy)
 
+    assert list(contents(media).values()) == [b"one"]
     with psycopg.connect(postgres) as opened:
         texts = opened.execute("SELECT text FROM conversations_message").fetchall()
     assert ("Was it sent?",) in texts
@@ -271,4 +466,4 @@ def test_without_its_tools_a_postgres_database_is_not_copied(tmp_path: Path):
 
     assert "pg_dump is not installed" in refused.stderr
     assert "secret-password" not in refused.stderr
-    assert not list((tmp_path / "b").iterdir())
+    assert not (tmp_path / "b").exists()

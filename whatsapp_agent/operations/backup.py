@@ -1,17 +1,18 @@
-"""Copies of the database, made while it is in use, and the way back."""
+"""Copies of the database and of what people sent, made while they are in use; the way back."""
 
 import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+from django.conf import settings
 from django.db import connection, connections, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from conversations.models import AgentSettings, Conversation, Message
-from whatsapp_agent.operations import postgres, sqlite
+from whatsapp_agent.operations import files, postgres, sqlite
 from whatsapp_agent.operations.copies import CopyError
 
 STAMP = "%Y%m%dT%H%M%S%fZ"
@@ -19,26 +20,40 @@ NAME = re.compile(r"whatsapp-agent-\d{8}T\d{12}Z\.(sqlite3|dump)")
 OURS = {"conversations", "evolution", "llm", "whatsapp_agent"}
 
 
-def back_up(folder: Path, keep: int | None = None) -> Path:
+def back_up(
+    folder: Path, keep: int | None = None, *, with_files: bool = True
+) -> tuple[Path, files.Count]:
     """Make a copy, prove that it can be read, then forget the oldest ones."""
     engine = _engine()
+    engine.require()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    count = files.Count()
+    if with_files:
+        files.copy_stored(folder)
     stamp = datetime.now(UTC).strftime(STAMP)
     path = folder / f"whatsapp-agent-{stamp}.{engine.SUFFIX}"
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        engine.copy_to(unfinished)
+        rows = engine.copy_to(unfinished)
         engine.verify(unfinished)
         _sync(unfinished)
+        if with_files:
+            count = files.copy_named(folder, rows, files.list_of(path))
         unfinished.rename(path)
         _sync(folder)
     finally:
         unfinished.unlink(missing_ok=True)
     if keep:
-        for old in copies(folder)[:-keep]:
-            old.unlink()
-    return path
+        _forget(folder, keep)
+    return path, count
+
+
+def _forget(folder: Path, keep: int) -> None:
+    for old in copies(folder)[:-keep]:
+        old.unlink()
+        files.list_of(old).unlink(missing_ok=True)
+    files.forget(folder, copies(folder))
 
 
 def copies(folder: Path) -> list[Path]:
@@ -46,19 +61,25 @@ def copies(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name))
 
 
-def restore(path: Path, *, force: bool = False) -> str:
-    """Put a copy in the database's place; return where the old one is now."""
+def restore(path: Path, *, force: bool = False) -> tuple[str, int]:
+    """Put a copy in the database's place; return where the old one is now, and how many
+    files were put back.
+    """
     engine = _engine()
     if not path.is_file():
         raise CopyError(f"There is no {path}.")
     engine.verify(path)
+    if not (force or settings.MEDIA_BUCKET):
+        files.check(path)
     connections.close_all()
     if not force and (users := engine.users()):
         raise CopyError(
             f"{users} Stop web and worker first: what they hold would be lost, "
             "or written over the copy."
         )
-    return engine.put_back(path)
+    # First the files: those that no row names do no harm.
+    count = 0 if settings.MEDIA_BUCKET else files.put_back(path)
+    return engine.put_back(path), count
 
 
 @transaction.atomic

@@ -1,12 +1,13 @@
 """Copies of a PostgreSQL database, by its own tools."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
-from django.db import connection
+from django.db import connection, transaction
 
-from whatsapp_agent.operations.copies import CopyError
+from whatsapp_agent.operations.copies import NAMED, CopyError
 
 SUFFIX = "dump"
 TOOLS = "Install PostgreSQL's client tools of the server's version (postgresql-client)."
@@ -20,8 +21,25 @@ NAMES = {
 }
 
 
-def copy_to(target: Path) -> None:
-    _run("pg_dump", "--format=custom", "--no-owner", f"--file={target}")
+def require() -> None:
+    """Before anything is copied."""
+    if not shutil.which("pg_dump"):
+        raise CopyError(f"pg_dump is not installed. {TOOLS}")
+
+
+def copy_to(target: Path) -> list[tuple[str, str]]:
+    """Return the files that the copy names: both are of one moment."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        cursor.execute("SELECT pg_export_snapshot()")
+        snapshot = f"--snapshot={cursor.fetchone()[0]}"
+        _dump(target, snapshot)
+        cursor.execute(NAMED)
+        return cursor.fetchall()
+
+
+def _dump(target: Path, *options: str) -> None:
+    _run("pg_dump", "--format=custom", "--no-owner", f"--file={target}", *options)
 
 
 def verify(path: Path) -> None:
@@ -45,7 +63,7 @@ def put_back(path: Path) -> str:
     """In one transaction; what was there before is kept as a copy beside."""
     aside = path.with_name(f"{path.stem}-replaced.{SUFFIX}")
     os.close(os.open(aside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600))
-    copy_to(aside)
+    _dump(aside)
     _run(
         *("pg_restore", "--clean", "--if-exists", "--no-owner", "--exit-on-error"),
         *("--single-transaction", f"--dbname={connection.settings_dict['NAME']}"),

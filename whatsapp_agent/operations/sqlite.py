@@ -2,24 +2,39 @@
 
 import os
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 from django.db import connection
 
-from whatsapp_agent.operations.copies import CopyError
+from whatsapp_agent.operations.copies import NAMED, CopyError
 
 SUFFIX = "sqlite3"
 SIDES = ("-wal", "-shm")
 
 
-def copy_to(target: Path) -> None:
-    """In one step: so it is one moment of the database, and no writer waits for it."""
+def require() -> None:
+    """Before anything is copied."""
+    _path()
+
+
+def copy_to(target: Path) -> Iterator[tuple[str, str]]:
+    """In one step: so it is one moment of the database, and no writer waits for it.
+
+    Return the files that the copy names.
+    """
     with closing(_read_only(_path())) as source, closing(_open(target)) as copy:
         source.backup(copy)
         # One file, complete without a journal beside it.
         copy.execute("PRAGMA journal_mode = DELETE")
+    return _named(target)
+
+
+def _named(path: Path) -> Iterator[tuple[str, str]]:
+    with closing(_read_only(path)) as copy:
+        yield from copy.execute(NAMED)
 
 
 def verify(path: Path) -> None:

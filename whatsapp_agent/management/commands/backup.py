@@ -2,13 +2,17 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from whatsapp_agent.operations import backup
 from whatsapp_agent.operations.copies import CopyError
 
 
 class Command(BaseCommand):
-    help = "Copy the database while it is in use, verified, readable by you alone."
+    help = (
+        "Copy the database and what people sent while they are in use, verified, "
+        "readable by you alone."
+    )
 
     def add_arguments(self, parser) -> None:
         parser.add_argument(
@@ -25,15 +29,30 @@ class Command(BaseCommand):
             help="Delete all but the newest N copies there; without it, none.",
         )
 
-    def handle(self, *, folder: Path, keep: int | None, **options) -> None:
+        parser.add_argument(
+            "--database-only",
+            action="store_true",
+            help="Without the files that people sent.",
+        )
+
+    def handle(
+        self, *, folder: Path, keep: int | None, database_only: bool, **options
+    ) -> None:
         if keep is not None and keep < 1:
             raise CommandError("--keep wants 1 or more.")
         try:
-            path = backup.back_up(folder, keep)
-        except (CopyError, OSError) as error:
+            with_files = not (database_only or settings.MEDIA_BUCKET)
+            path, files = backup.back_up(folder, keep, with_files=with_files)
+        except (CopyError, OSError, DatabaseError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(str(path))
-        if not settings.MEDIA_BUCKET and settings.MEDIA_ROOT.is_dir():
+        if files.lacking:
             self.stderr.write(
-                f"What people sent is not in it: copy {settings.MEDIA_ROOT} as well."
+                f"{files.lacking} files that the database names are not in "
+                f"{settings.MEDIA_ROOT}, or damaged there."
+            )
+        if settings.MEDIA_BUCKET:
+            self.stderr.write(
+                f"What people sent is in the bucket {settings.MEDIA_BUCKET}, which is "
+                "not copied: switch on its own versions or backup."
             )

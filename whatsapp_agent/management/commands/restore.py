@@ -1,10 +1,11 @@
 from pathlib import Path
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from whatsapp_agent.home import database
-from whatsapp_agent.operations import backup
+from whatsapp_agent.operations import backup, files
 from whatsapp_agent.operations.copies import CopyError
 
 
@@ -21,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *, copy: Path, force: bool, **options) -> None:
         try:
-            aside = backup.restore(copy, force=force)
+            aside, count = backup.restore(copy, force=force)
         except (CopyError, OSError) as error:
             raise CommandError(str(error)) from error
         if aside:
@@ -36,8 +37,19 @@ class Command(BaseCommand):
             raise CommandError(problem)
         backup.make_safe()
         self.stdout.write(self.style.SUCCESS(f"Restored from {copy}."))
+        self._tell(count)
         self.stdout.write(
             "The agent is off, for it could repeat what it said after the copy was "
             "made. Start web and worker, wait until missed messages are in, and "
             "switch it on under Settings."
         )
+
+    def _tell(self, count: int) -> None:
+        if settings.MEDIA_BUCKET:
+            return
+        if count:
+            self.stdout.write(f"{count} files that people sent were put back.")
+        if missing := files.missing():
+            self.stderr.write(
+                f"{missing} files that it names are not in {settings.MEDIA_ROOT}."
+            )

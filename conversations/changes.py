@@ -81,6 +81,8 @@ def work(pk: int) -> None:
     if not mine:
         return
     change = MessageChange.objects.select_related("message__conversation").get(pk=pk)
+    if _is_made(change):
+        return _end(change, State.DONE)
     if why := obstacle(change.message, is_deletion=change.is_deletion):
         return _end(change, State.FAILED, why)
     if change.attempts > MOST_ATTEMPTS:
@@ -92,6 +94,14 @@ def work(pk: int) -> None:
     with transaction.atomic():
         _change(change)
         _end(change, State.DONE)
+
+
+def _is_made(change: MessageChange) -> bool:
+    """Whether the bridge told of it already, whose answer to us was lost."""
+    message = change.message
+    if change.is_deletion:
+        return message.deleted_at is not None
+    return message.deleted_at is None and message.text == change.text
 
 
 def _tell_the_bridge(change: MessageChange) -> None:

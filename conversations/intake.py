@@ -5,7 +5,7 @@ Everything here runs inside the caller's transaction: what was answered 200 is c
 
 from datetime import datetime, timedelta
 
-from django.db.models import Case, F, When
+from django.db.models import Case, F, Max, When
 from django.utils import timezone
 
 from conversations import contacts, delivery, hot
@@ -37,6 +37,7 @@ NEVER_ANSWERED = {
 AHEAD = timedelta(minutes=5)
 # The bridge repeats a delivery for some twenty minutes, whatever it told of since.
 REPEATED_FOR = timedelta(minutes=30)
+TICK = timedelta(microseconds=1)
 # A receipt only ever moves a message up this ladder.
 BELOW = {
     Message.Status.SENT: ["sending", "unknown"],
@@ -63,7 +64,7 @@ def receive(events: list[Event]) -> list[Message]:
             case MessageEdited():
                 _edit(event)
             case MessageDeleted():
-                _require(event)
+                _require(_same(event).first(), event)
                 _same(event).filter(deleted_at=None).update(deleted_at=timezone.now())
             case AddressesLearned():
                 contacts.resolve(event.address, event.name)
@@ -279,9 +280,10 @@ def _same(event: StatusUpdate | MessageEdited | MessageDeleted):
 
 
 def _edit(event: MessageEdited) -> None:
-    _require(event)
+    message = _same(event).select_for_update(of=("self",)).first()
+    _require(message, event)
     # A text that was deleted after its time does not come back.
-    kept = _same(event).filter(pruned_at=None)
+    kept = Message.objects.filter(pk=message.pk, pruned_at=None)
     if told_at := event.told_at:
         # An earlier one that comes late. What lies further behind does so because the
         # bridge's clock was set to winter time.
@@ -290,14 +292,21 @@ def _edit(event: MessageEdited) -> None:
     # One that comes again changes nothing.
     kept.update(
         edited_at=Case(
-            When(text=event.text, then=F("edited_at")), default=timezone.now()
+            When(text=event.text, then=F("edited_at")), default=_now(message)
         ),
         text=event.text,
         edit_told_at=told_at,
     )
 
 
-def _require(event: MessageEdited | MessageDeleted) -> None:
+def _now(asked: Message) -> datetime:
+    """Later than any answer that was written, whatever became of the clock since."""
+    answers = Message.objects.outbox().filter(decision__messages=asked)
+    written = answers.order_by().aggregate(at=Max("received_at"))["at"]
+    return max(filter(None, [timezone.now(), written and written + TICK]))
+
+
+def _require(message: Message | None, event: MessageEdited | MessageDeleted) -> None:
     """A change can overtake its message, whose delivery failed at first."""
-    if not _same(event).exists():
+    if message is None:
         raise TooEarly(f"Message {event.whatsapp_id} is not here yet.")

@@ -5,7 +5,7 @@ less likely to be wanted than a reply must be, and likelier than the lower thres
 a reaction. To send one twice is harmless, since WhatsApp keeps one of each person.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
@@ -38,6 +38,7 @@ def put(
     conversation: Conversation,
     message: Message,
     decision: Decision,
+    at: datetime,
 ) -> None:
     """Into the outbox."""
     outbox.put(
@@ -48,4 +49,5 @@ def put(
         status=Message.Status.QUEUED,
         decision=decision,
         kind=Kind.REACTION.value,
+        received_at=at,
     )

@@ -122,6 +122,7 @@ class Turn:
                 author=Message.Author.AGENT,
                 status=Message.Status.QUEUED,
                 decision=unheard,
+                received_at=self._now,
             )
         log("Outcome %s", Outcome.NOT_HEARD, unheard)
 
@@ -203,7 +204,9 @@ class Turn:
         with transaction.atomic():
             reason = f"{comparison}, of a reaction {from_:.2f}"
             self._end.decide(Outcome.REACTED, reason, decision)
-            reactions.put(self.agent, self.conversation, self.burst[-1], decision)
+            reactions.put(
+                self.agent, self.conversation, self.burst[-1], decision, self._now
+            )
         log("Outcome %s", Outcome.REACTED, decision)
 
     def _asks_for_silence(self, judgement: relevance.Judgement) -> bool:
@@ -355,8 +358,15 @@ class Turn:
                 decision=written,
                 quoted=self._quoted,
                 mentioned=self._mentioned,
+                received_at=self._now,
             )
         log("Outcome %s", outcome, *decisions, written)
+
+    @property
+    def _now(self) -> datetime:
+        """Later than any edit that was read, whatever became of the clock since."""
+        edits = [one.edited_at for one in self.burst if one.edited_at]
+        return max([timezone.now(), *edits])
 
     @property
     def _mentioned(self) -> str:

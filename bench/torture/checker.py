@@ -13,6 +13,9 @@ SENT = {"sent", "delivered", "read"}
 # Between the last look at the question and the send: waiting for the database while
 # another writer holds it, and a freeze.
 UNDER_WAY = 20
+# Decisions about one message, each of which costs: with failures, edits and what else
+# is said in a row.
+MOST_DECISIONS = 15
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -45,6 +48,8 @@ def _judge_outcome(
         verdict.add("without outcome", f"{line.token}: {outcome or 'pending'}")
     elif outcome not in _allowed(evidence, conversation, line):
         verdict.add("wrong outcome", f"{line.token}: {outcome}, {reason}")
+    if (times := found[0].decisions.count()) > MOST_DECISIONS:
+        verdict.add("decided over and over", f"{line.token}: {times}")
     return None
 
 
@@ -58,13 +63,15 @@ def _allowed(evidence: Evidence, conversation: Conversation, line: Line) -> set[
         allowed.add("paused")
     if any(one.kind == "stop" for one in conversation.lines):
         allowed.add("stopped")
-    if evidence.seen(line).deleted:
-        allowed.add("filtered")
-    if evidence.is_hidden(line):
-        allowed.add("below_threshold")
     if evidence.is_misjudged(line):
         allowed.add("gate_failed")
-    if evidence.is_unheard(line):
+    if evidence.seen(line).deleted:
+        allowed.add("filtered")
+        # With whatever was said in a row with it.
+        others = [one for one in conversation.lines if one.sender == line.sender]
+    else:
+        others = [line]
+    if any(map(evidence.is_unheard, others)):
         allowed.add("not_heard")
     return allowed
 

@@ -30,8 +30,6 @@ def judge(
     apology = AgentSettings.load().voice_apology
     own = {conversation.person_text, apology}
     others = [one for one in replies if not one.answers and one.text not in own]
-    # Of what was deleted or not understood nothing can be named.
-    others = [one for one in others if not one.text.startswith("Re:")]
     for line in conversation.lines:
         if line.kind in CARRIED:
             _judge_file(verdict, evidence, line)

@@ -40,7 +40,8 @@ def prepare(
     addressed: str,
 ) -> Prepared:
     """`is_silent`: whatever it says, nothing is answered. Then nothing may cost money."""
-    carriers = [message for message in burst if fetching.carries_file(message)]
+    left = [message for message in burst if not message.deleted_at]
+    carriers = [message for message in left if fetching.carries_file(message)]
     if not carriers or not _may_keep(conversation, burst[-1]):
         return Prepared()
     found = fetching.files(carriers)
@@ -60,7 +61,7 @@ def prepare(
         return Prepared(until)
     for _, _, file in waits:
         hearing.give_up(lease, file)
-    if not is_heard or any(message.text for message in burst):
+    if not is_heard or any(message.text for message in left):
         return Prepared()
     reasons = (found[one.pk].error for one in carriers if one.kind == Kind.VOICE)
     return Prepared(unheard=next(filter(None, reasons), ""))

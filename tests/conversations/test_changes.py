@@ -78,6 +78,27 @@ def test_a_change_that_cannot_be_made_says_why(
     assert (sent.text, sent.edited_at) == ("At nine.", None)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("At ten.", MessageEdited(INSTANCE, "OUT1", "At ten.")),
+        ("", MessageDeleted(INSTANCE, "OUT1")),
+    ],
+    ids=["edit", "deletion"],
+)
+def test_a_change_whose_answer_was_lost_is_done_once_it_is_told_of(
+    sent, bridge, admin_user, text, told
+):
+    changes.ask(sent, admin_user, text)
+    intake.receive([told])
+    Message.objects.update(sent_at=timezone.now() - timedelta(minutes=16))
+
+    done = change(attempts=1)
+
+    assert (done.state, done.error) == ("done", "")
+    assert bridge.changed == []
+
+
 def test_a_change_that_kills_each_worker_is_given_up(sent, bridge, admin_user):
     steering.edit(sent, "At ten.", admin_user)
 

@@ -3,6 +3,7 @@ from decimal import Decimal
 from unittest.mock import Mock
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from conversations import intake, pipeline
@@ -454,6 +455,37 @@ class TestMeanwhile:
         work(group)
 
         assert model.judge.call_count == 2
+
+    def test_an_edit_while_the_clock_was_ahead_is_answered_once(
+        self, bridge, model, work
+    ):
+        conversation = receive(incoming(whatsapp_id="IN1"))
+        with time_machine.travel(timezone.now() + timedelta(minutes=3), tick=False):
+            intake.receive([MessageEdited(INSTANCE, "IN1", "On Tuesday?")])
+
+        work(conversation)
+
+        assert (model.write.call_count, len(bridge.sent)) == (1, 1)
+
+    def test_an_edit_of_what_was_answered_while_the_clock_was_ahead(
+        self, bridge, model, work
+    ):
+        conversation = receive(incoming(whatsapp_id="IN1"))
+        bridge.before_send = Mock(
+            side_effect=BridgeError("down", kind="down", retryable=True)
+        )
+        work(conversation)
+        bridge.before_send = None
+        Message.objects.filter(direction="out").update(
+            attempted_at=timezone.now() - timedelta(minutes=1),
+            received_at=timezone.now() + timedelta(minutes=3),
+        )
+
+        intake.receive([MessageEdited(INSTANCE, "IN1", "On Tuesday?")])
+        work(conversation)
+
+        assert model.write.call_count == 2
+        assert len(bridge.sent) == 1
 
     def test_an_edit_before_the_reply_left_is_answered_instead(
         self, bridge, model, work

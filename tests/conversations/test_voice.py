@@ -314,6 +314,19 @@ class TestNotHeard:
         assert len(asked) == 1
         assert message.file.error
 
+    def test_asks_no_model_about_deleted_words_in_its_place(
+        self, talk, say, work, fails, model
+    ):
+        fails()
+        make_inbound(talk, "Are you open?", deleted_at=timezone.now())
+        message = say(talk)
+
+        work(talk)
+
+        message.refresh_from_db()
+        assert message.outcome == Outcome.NOT_HEARD
+        assert not model.write.called
+
     def test_is_heard_when_staff_try_again(self, talk, say, work, fails, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr("llm.providers.scripted.hearing.transcribe", _refuse)

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 def test_nothing_is_lost_or_doubled_while_processes_are_killed_and_frozen():
     command = [sys.executable, "-m", "bench.torture", "--control", "none", "--short"]
     run = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert "VERDICT  OK" in run.stdout

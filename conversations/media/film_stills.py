@@ -11,7 +11,7 @@ import sys
 import time
 from io import BytesIO
 
-MEMORY = 768 * 1024 * 1024
+MEMORY = 512 * 1024 * 1024
 SECONDS = 10
 # After which the nearest frame that is complete by itself will do.
 HURRY = 5

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from conversations import bursts, commands, hot, outbox
+from conversations import bursts, commands, deciding, hot, outbox
 from conversations.context import Context
 from conversations.ending import ids
 from conversations.logs import about
@@ -111,11 +111,12 @@ def _judge_next(lease: Lease) -> datetime | None:
     if said := commands.first(agent, conversation, pending):
         with about(message=said.message.pk):
             turn = Turn(lease, agent, conversation, [said.message], context)
-            return turn.take(said)
+            return deciding.take(turn, said)
     if conversation.crashes > SUSPECT_AFTER or conversation.errors >= SUSPECT_AFTER:
         pending = pending[:1]  # something here does harm: find out which it is
     burst = bursts.first_over(pending, context.wait_for, agent.longest_wait)
     if burst.over_at > timezone.now():
         return burst.over_at
     with about(message=ids(burst.messages)):
-        return Turn(lease, agent, conversation, burst.messages, context).take()
+        turn = Turn(lease, agent, conversation, burst.messages, context)
+        return deciding.take(turn)

@@ -5,7 +5,7 @@ from unittest.mock import Mock
 import pytest
 from django.utils import timezone
 
-from conversations import pipeline, turn
+from conversations import judging, pipeline, replying
 from conversations.models import Conversation
 from llm.call import Call
 from llm.relevance import Judgement
@@ -62,8 +62,8 @@ class Model:
 @pytest.fixture
 def model(monkeypatch) -> Model:
     model = Model()
-    monkeypatch.setattr(turn.relevance, "judge", model.judge)
-    monkeypatch.setattr(turn.response, "write", model.write)
+    monkeypatch.setattr(judging.relevance, "judge", model.judge)
+    monkeypatch.setattr(replying.response, "write", model.write)
     return model
 
 

@@ -10,7 +10,7 @@ import requests
 import responses
 from django.utils import timezone
 
-from conversations import intake, mailbox, pipeline, turn
+from conversations import intake, mailbox, pipeline, replying
 from conversations.models import Conversation, Message, Worker
 from evolution import backfill, record, webhook
 from evolution.events import parse
@@ -626,7 +626,7 @@ class TestAnswering:
             asked.append(judged)
             return Reply(f"Answer {len(asked)}", call)
 
-        monkeypatch.setattr(turn.response, "write", answer)
+        monkeypatch.setattr(replying.response, "write", answer)
         return asked
 
     def test_answers_what_is_new_once_and_in_order_and_says_what_is_too_old(

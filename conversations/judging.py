@@ -7,7 +7,7 @@ from django.db import transaction
 from conversations import commands, gates, ledger, reactions
 from conversations.ending import log
 from conversations.knowledge import given as knowledge
-from conversations.models import AgentSettings, Message
+from conversations.models import AgentSettings, Message, Mode
 from conversations.replying import reply
 from conversations.turn import Turn
 from llm import relevance
@@ -52,7 +52,10 @@ def judge(turn: Turn) -> datetime | None:
     if _asks_for_silence(turn, judgement):
         return stop(turn, decision)
     if reactions.would_do(turn.agent, turn.conversation, turn.burst[-1], judgement.p):
-        return _react(turn, comparison, decision)
+        if turn.conversation.mode == Mode.LIVE:
+            return _react(turn, comparison, decision)
+        mode = turn.conversation.mode
+        comparison += f"; {turn.agent.reaction_emoji} withheld in {mode} mode"
     return turn.end.settle(Outcome.BELOW_THRESHOLD, comparison, decision)
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from conversations import hot, outbox
-from conversations.models import AgentSettings, Conversation, Message, Mode
+from conversations.models import AgentSettings, Conversation, Message
 from conversations.whatsapp import Kind
 from llm.models import Decision
 
@@ -26,8 +26,6 @@ def would_do(
 ) -> bool:
     """Whether a reaction is due to a message that is not to be answered."""
     if not (agent.reacts and message.whatsapp_id and p >= agent.reaction_threshold):
-        return False
-    if conversation.mode != Mode.LIVE:
         return False
     since = timezone.now() - timedelta(minutes=agent.reaction_gap)
     return hot.first(_LATELY, conversation.pk, since) is None

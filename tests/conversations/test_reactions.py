@@ -64,6 +64,8 @@ def test_is_sent_in_live_groups_only(bridge, model, work, mode):
     work(receive(in_group(whatsapp_id="IN1"), mode=mode))
 
     assert (bridge.reacted, outcomes()) == ([], ["below_threshold"])
+    reason = Message.objects.get().reason
+    assert reason == f"p 0.50, threshold 0.60; 👍 withheld in {mode} mode"
 
 
 def test_one_in_a_while_is_enough(bridge, model, work):

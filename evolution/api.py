@@ -59,7 +59,8 @@ def receive_webhook(request: HttpRequest) -> JsonResponse:
     try:
         return JsonResponse({"status": _take_in(_decode(raw))})
     except (db.Error, TooEarly) as error:
-        logger.error("Cannot store a webhook now: %s", error)
+        level = logging.INFO if isinstance(error, TooEarly) else logging.ERROR
+        logger.log(level, "Cannot store a webhook now: %s", error)
         return _try_again("It cannot be stored now.")
 
 

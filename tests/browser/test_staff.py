@@ -122,6 +122,16 @@ def test_approve_a_draft(page: Page, phone: Page):
     expect(reply).to_be_visible(timeout=SLOW)
 
 
+def test_the_history_of_a_chats_settings_is_a_click_away(page: Page, phone: Page):
+    write(phone, "The agent", "Who may command here?")
+    open_conversation(page, "Ana")
+    page.locator("summary", has_text="Settings of this conversation").click()
+
+    page.locator("#chat-settings").get_by_role("link", name="History").click()
+
+    expect(page).to_have_url(re.compile("/history/"))
+
+
 def test_command_from_the_phone(page: Page, phone: Page):
     write(phone, "The agent", "Who may command here?")
     open_conversation(page, "Ana")

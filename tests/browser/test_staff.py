@@ -123,7 +123,7 @@ def test_approve_a_draft(page: Page, phone: Page):
 
 
 def test_the_history_of_a_chats_settings_is_a_click_away(page: Page, phone: Page):
-    write(phone, "The agent", "Who may command here?")
+    write(phone, "The agent", "Who changed what here?")
     open_conversation(page, "Ana")
     page.locator("summary", has_text="Settings of this conversation").click()
 

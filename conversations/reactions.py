@@ -17,7 +17,7 @@ from llm.models import Decision
 # By the index (conversation, sent_at): only the time of the gap is looked through.
 _LATELY = """
     SELECT id FROM conversations_message
-    WHERE conversation_id = %s AND sent_at >= %s AND direction = 'out'
+    WHERE conversation_id = %s AND sent_at BETWEEN %s AND %s AND direction = 'out'
     AND author = 'agent' AND kind = 'reaction' AND status <> 'dropped' LIMIT 1"""
 
 
@@ -27,8 +27,10 @@ def would_do(
     """Whether a reaction is due to a message that is not to be answered."""
     if not (agent.reacts and message.whatsapp_id and p >= agent.reaction_threshold):
         return False
-    since = timezone.now() - timedelta(minutes=agent.reaction_gap)
-    return hot.first(_LATELY, conversation.pk, since) is None
+    # What is dated later than now was said before the clock was set back.
+    moment = timezone.now()
+    since = moment - timedelta(minutes=agent.reaction_gap)
+    return hot.first(_LATELY, conversation.pk, since, moment) is None
 
 
 def put(

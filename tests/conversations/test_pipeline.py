@@ -7,7 +7,7 @@ import time_machine
 from django.utils import timezone
 
 from conversations import intake, pipeline
-from conversations.mailbox import GUILTY_AFTER
+from conversations.mailbox import GUILTY_AFTER, SUSPECT_AFTER
 from conversations.models import AgentSettings, Conversation, Message
 from conversations.whatsapp import BridgeError, MessageDeleted, MessageEdited
 from llm.models import Decision
@@ -598,6 +598,19 @@ class TestPoison:
             work(conversation)
 
         assert outcomes() == ["response_failed", "replied"]
+
+    def test_who_comes_through_in_quarantine_makes_room_for_the_next(
+        self, bridge, model, work
+    ):
+        conversation = receive(
+            incoming("One?"), incoming("Two?"), crashes=SUSPECT_AFTER
+        )
+
+        work(conversation)
+
+        assert outcomes() == ["replied", ""]
+        conversation.refresh_from_db()
+        assert conversation.crashes < SUSPECT_AFTER
 
     def test_what_crashes_the_worker_again_and_again_is_given_up(
         self, bridge, model, work

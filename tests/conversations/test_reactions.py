@@ -77,6 +77,17 @@ def test_one_in_a_while_is_enough(bridge, model, work):
     assert (len(bridge.reacted), outcomes()) == (1, ["reacted", "below_threshold"])
 
 
+def test_one_from_before_the_clock_was_set_back_counts_no_more(bridge, model, work):
+    model.p = 0.5
+    work(receive(in_group("We won!", whatsapp_id="IN1")))
+    later = timezone.now() + timedelta(minutes=3)
+    Message.objects.filter(direction="out").update(sent_at=later)
+
+    work(receive(in_group("Again!", whatsapp_id="IN2")))
+
+    assert (len(bridge.reacted), outcomes()) == (2, ["reacted", "reacted"])
+
+
 def test_is_sent_again_where_nobody_knows_whether_it_left(bridge, model, work):
     model.p = 0.5
 

@@ -10,6 +10,7 @@ dead. Whoever gets it may therefore free their leases without waiting for them t
 
 import ctypes
 import fcntl
+import gc
 import logging
 import multiprocessing
 import os
@@ -139,6 +140,10 @@ def run(slot: str) -> None:
     CrashOnlySentinel.parent = os.getpid()
     CrashOnlySentinel.parent_pulse, CrashOnlySentinel.own_pulse = Pulse(), Pulse()
     django_q_cluster.Sentinel, django_q_cluster.Stat = CrashOnlySentinel, Turn
+    # What is there by now stays: looking through it for garbage takes a tenth of a second,
+    # and would copy the memory that the processes share.
+    gc.collect()
+    gc.freeze()
     cluster = django_q_cluster.Cluster()
     cluster.start()
     threading.Thread(

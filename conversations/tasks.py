@@ -14,6 +14,7 @@ from conversations import changes, contacts, forgetting, pipeline, whatsapp
 from conversations.media import looking, preparing
 from conversations.models import AgentSettings, Conversation, Message
 from llm.lab import replay as replays
+from whatsapp_agent.interpreter import computing
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,8 @@ class Pool:
     def _run(self, work: Callable[[int], None], pk: int) -> None:
         try:
             close_old_connections()
-            work(pk)
+            with computing():
+                work(pk)
         except Exception:
             # Even the record of the fault failed, as without a database: the lease
             # runs out, and the dispatcher brings it back.
@@ -103,7 +105,8 @@ def replay(pk: int) -> None:
 def _replay(pk: int) -> None:
     try:
         close_old_connections()
-        replays.work(pk, looking.again)
+        with computing():
+            replays.work(pk, looking.again)
     except Exception as error:
         logger.exception("Cannot go on with replay %s", pk)
         try:

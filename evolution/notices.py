@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 
 from conversations.whatsapp import BridgeError
+from whatsapp_agent.interpreter import computing
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,8 @@ class Notices:
         while True:
             call, args = self._calls.get()
             try:
-                call(*args)
+                with computing():
+                    call(*args)
             except BridgeError as error:
                 logger.debug("%s: %s", call.__name__, error)
             except Exception:

@@ -11,6 +11,7 @@ from django.conf import settings
 from conversations.whatsapp import BridgeError
 from evolution import errors
 from evolution.values import dig
+from whatsapp_agent import wire
 
 CONNECT_TIMEOUT = 5
 READ_TIMEOUT = 15
@@ -56,7 +57,7 @@ def call(
 
 def session() -> requests.Session:
     if not hasattr(_local, "session"):
-        _local.session = requests.Session()
+        _local.session = wire.session()
         # No proxy and no .netrc from the environment: Evolution is a neighbour.
         _local.session.trust_env = False
     return _local.session

@@ -1,5 +1,6 @@
 """Settings for every environment: defaults for a laptop, the rest from the environment."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -139,7 +140,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Wake-ups for the worker. They may be lost or repeated: the database is the truth.
 REDIS_URL = env.string("REDIS_URL")
-WORKER_PROCESSES = int(env.number("WORKER_PROCESSES", 2, least=1))
+# A processor is left to the webhooks, which are answered first.
+WORKER_PROCESSES = int(
+    env.number("WORKER_PROCESSES", min(2, max(1, (os.cpu_count() or 1) - 1)), least=1)
+)
 WORKER_THREADS = int(env.number("WORKER_THREADS", 32, least=1))
 Q_CLUSTER = {
     "name": "whatsapp-agent",

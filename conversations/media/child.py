@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from threading import Semaphore
 
+from whatsapp_agent.interpreter import waiting
+
 SECONDS = 15
 _HERE = Path(__file__).parent
 # Each takes a processor and some hundred megabytes at the most.
@@ -19,7 +21,7 @@ class Unreadable(Exception):
 def run(script: str, data: bytes, *arguments: str) -> dict:
     """What the script says of the data that it is given."""
     try:
-        with _one_at_a_time:
+        with waiting(), _one_at_a_time:
             done = subprocess.run(
                 [sys.executable, "-I", str(_HERE / script), *arguments],
                 input=data,

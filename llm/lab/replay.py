@@ -23,6 +23,7 @@ from llm.lab import stored
 from llm.lab.models import Replay, ReplayResult
 from llm.models import Decision
 from llm.relevance import answer
+from whatsapp_agent.interpreter import waiting
 
 MOST = 2_000  # decisions of one replay
 NEWEST = 10_000  # they are drawn from
@@ -204,7 +205,8 @@ def _slice(replay: Replay, token: str, pictures: Pictures) -> None:
             replay.results.filter(pk__in=failed).update(judged_at=None, error="")
             steer(replay.pk, State.PAUSED, result.error)
             return
-        time.sleep(REST_SECONDS)
+        with waiting():
+            time.sleep(REST_SECONDS)
     Replay.objects.filter(pk=replay.pk, state=State.RUNNING).update(
         state=State.DONE, finished_at=timezone.now()
     )

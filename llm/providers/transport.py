@@ -3,7 +3,6 @@
 Neither keys nor prompts get into an error message.
 """
 
-import io
 import json
 import math
 import random
@@ -14,16 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from llm.providers import LLMError
+from whatsapp_agent import wire
+from whatsapp_agent.interpreter import waiting
 
 TRIES = 3
 CONNECT_SECONDS = 5
@@ -98,7 +96,8 @@ def _post(url: str, headers: Mapping[str, str], body: dict, deadline: float) -> 
                 or time.monotonic() + wait >= deadline
             ):
                 raise
-        time.sleep(wait)
+        with waiting():
+            time.sleep(wait)
 
 
 def _wait(error: LLMError, attempts: int) -> float:
@@ -136,18 +135,20 @@ def _exchange(
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError
-    _thread.deadline = deadline
-    with _session().post(
-        url,
-        **body,
-        headers=headers,
-        timeout=(min(CONNECT_SECONDS, left), left),
-        # A redirect to another host would take the key along.
-        allow_redirects=False,
-        stream=True,
-        # Without it, requests lets ~/.netrc replace our Authorization header.
-        auth=lambda request: request,
-    ) as response:
+    with (
+        wire.until(deadline),
+        _session().post(
+            url,
+            **body,
+            headers=headers,
+            timeout=(min(CONNECT_SECONDS, left), left),
+            # A redirect to another host would take the key along.
+            allow_redirects=False,
+            stream=True,
+            # Without it, requests lets ~/.netrc replace our Authorization header.
+            auth=lambda request: request,
+        ) as response,
+    ):
         raw = response.raw.read(LARGEST_ANSWER + 1, decode_content=True)
         return response.status_code, response.headers, raw
 
@@ -234,73 +235,6 @@ def _read_json(raw: bytes) -> object:
 
 
 def _session() -> requests.Session:
-    """A session of this thread's own: requests does not promise to share one safely."""
     if not hasattr(_thread, "session"):
-        _thread.session = requests.Session()
-        for scheme in ("http://", "https://"):
-            _thread.session.mount(scheme, _Adapter())
+        _thread.session = wire.session()
     return _thread.session
-
-
-class _Reader(io.RawIOBase):
-    """What a socket receives, until the deadline.
-
-    A socket's own timeout starts again with each byte, in headers and chunk sizes
-    too, so that a server could hold us for as long as it likes.
-    """
-
-    def __init__(self, raw: io.RawIOBase, sock, deadline: float) -> None:
-        self.raw = raw
-        self.sock = sock
-        self.deadline = deadline
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer) -> int | None:
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("deadline")
-        if self.sock.fileno() != -1:
-            self.sock.settimeout(left)
-        return self.raw.readinto(buffer)
-
-    def close(self) -> None:
-        self.raw.close()
-        super().close()
-
-
-class _Response(HTTPResponse):
-    def __init__(self, sock, *args, **kwargs) -> None:
-        super().__init__(sock, *args, **kwargs)
-        reader = _Reader(self.fp.detach(), sock, _thread.deadline)
-        self.fp = io.BufferedReader(reader)
-
-
-class _HTTPConnection(HTTPConnection):
-    response_class = _Response
-
-
-class _HTTPSConnection(HTTPSConnection):
-    response_class = _Response
-
-
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection
-
-
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args, **kwargs) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self._use_our_pools(self.poolmanager)
-
-    def proxy_manager_for(self, *args, **kwargs):
-        return self._use_our_pools(super().proxy_manager_for(*args, **kwargs))
-
-    def _use_our_pools(self, manager):
-        manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
-        return manager

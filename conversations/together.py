@@ -49,8 +49,11 @@ def store(do: Callable[[], None]) -> None:
 def _store(together: list[_Work]) -> None:
     try:
         with transaction.atomic():
-            for work in together:
-                _try(work)
+            if len(together) == 1:
+                together[0].do()
+            else:
+                for work in together:
+                    _try(work)
     except Exception as error:
         # Nothing of it is stored: not what went well either.
         for work in together:

@@ -144,7 +144,9 @@ REDIS_URL = env.string("REDIS_URL")
 WORKER_PROCESSES = int(
     env.number("WORKER_PROCESSES", min(2, max(1, (os.cpu_count() or 1) - 1)), least=1)
 )
-WORKER_THREADS = int(env.number("WORKER_THREADS", 32, least=1))
+WORKER_THREADS = int(
+    env.number("WORKER_THREADS", max(1, 64 // WORKER_PROCESSES), least=1)
+)
 Q_CLUSTER = {
     "name": "whatsapp-agent",
     "workers": WORKER_PROCESSES,

@@ -7,12 +7,10 @@ import hashlib
 import logging
 import re
 
-from django.core.files.base import ContentFile
-
 from conversations import whatsapp
 from conversations.media import lanes
 from conversations.media.sniffing import seconds, sniff
-from conversations.media.storage import faults
+from conversations.media.storage import faults, store
 from conversations.models import AgentSettings, MediaFile, Message
 from conversations.whatsapp import BridgeError, Kind, MediaContent
 
@@ -144,7 +142,7 @@ def _store(file: MediaFile, content: MediaContent) -> None:
     file.bytes = len(content.data)
     file.sha256 = hashlib.sha256(content.data).hexdigest()
     file.seconds = seconds(content.data) or file.seconds
-    file.file.save("", ContentFile(content.data), save=False)
+    store(file.file, content.data)
     file.state, file.error, file.attempts = State.STORED, "", 0
     file.save()
 

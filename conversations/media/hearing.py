@@ -7,7 +7,7 @@ from conversations import hot, ledger
 from conversations.mailbox import Lease, fence
 from conversations.media.fetching import again, end
 from conversations.media.lanes import Lanes
-from conversations.media.storage import faults
+from conversations.media.storage import content, faults
 from conversations.models import AgentSettings, Conversation, MediaFile, Message
 from conversations.whatsapp import Kind
 from llm import transcription
@@ -58,8 +58,7 @@ def hear(
 
 
 def _transcribed(agent: AgentSettings, file: MediaFile) -> transcription.Heard:
-    with file.file.open() as stored:
-        data = stored.read()
+    data = content(file.file)
     return transcription.transcribe(data, file.mimetype, file.seconds, model(agent))
 
 

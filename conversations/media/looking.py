@@ -18,6 +18,7 @@ from conversations.whatsapp import Kind
 from llm.attachments import Attachment
 from llm.models import Decision
 from llm.providers import takes
+from whatsapp_agent.interpreter import waiting
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +156,7 @@ def _stills(name: str, mimetype: str, longest: int) -> tuple[Still, ...]:
 
 
 def _bytes(name: str) -> bytes:
-    with MediaFile._meta.get_field("file").storage.open(name) as stored:
+    with waiting(), MediaFile._meta.get_field("file").storage.open(name) as stored:
         return stored.read()
 
 

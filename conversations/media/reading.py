@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from conversations.media import child
-from conversations.media.storage import faults
+from conversations.media.storage import content, faults
 from conversations.models import AgentSettings, MediaFile
 
 CHARACTERS = 100_000
@@ -17,8 +17,7 @@ def read(agent: AgentSettings, file: MediaFile) -> None:
     if not is_wanted or not file.is_stored or file.read_at:
         return
     try:
-        with file.file.open() as stored:
-            data = stored.read()
+        data = content(file.file)
     except faults() as error:
         file.error = f"The file cannot be read: {error!r}"[:300]
     else:

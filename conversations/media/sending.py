@@ -8,15 +8,13 @@ import mimetypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import F, QuerySet
 
-from conversations.media import lanes
+from conversations.media import lanes, storage
 from conversations.media.fetching import MEGABYTE, MOST_BYTES, carries_file, clean_name
 from conversations.media.pictures import is_whole
 from conversations.media.sniffing import OTHER, PICTURES, sniff
-from conversations.media.storage import faults
 from conversations.models import AgentSettings, MediaFile, Message
 from conversations.whatsapp import Kind, MediaContent
 
@@ -63,8 +61,8 @@ def hold(agent: AgentSettings, sent: MediaContent, caption: str) -> MediaFile:
         state=MediaFile.State.STORED,
     )
     try:
-        file.file.save("", ContentFile(sent.data), save=False)
-    except faults() as error:
+        storage.store(file.file, sent.data)
+    except storage.faults() as error:
         raise Unsendable("The file cannot be stored at the moment.") from error
     return file
 
@@ -129,11 +127,10 @@ def content(message: Message) -> MediaContent:
     if file is None or not file.is_stored:
         raise Unsendable("Its file is not there any more")
     try:
-        with file.file.open() as stored:
-            data = stored.read()
+        data = storage.content(file.file)
     except FileNotFoundError as error:
         raise Unsendable("Its file is not there any more") from error
-    except faults() as error:
+    except storage.faults() as error:
         raise NotNow(f"Its file cannot be read: {error!r}") from error
     return MediaContent(data, message.media["mimetype"], file.name)
 

@@ -19,7 +19,7 @@ def resolve(address: Address, name: str = "") -> Contact | None:
             _complete(contact, address)
     if name and contact.name != name[:200]:
         contact.name = name[:200]
-        contact.save(update_fields=["name"])
+        hot.save(contact, ["name"])
     return contact
 
 
@@ -51,7 +51,7 @@ def _complete(contact: Contact, address: Address) -> None:
         fields.append("lid")
     if not fields:
         return
-    contact.save(update_fields=fields)
+    hot.save(contact, fields)
     if "phone_jid" in fields:
         Conversation.objects.filter(contact=contact, jid=contact.lid).update(
             jid=contact.phone_jid

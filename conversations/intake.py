@@ -5,7 +5,7 @@ Everything here runs inside the caller's transaction: what was answered 200 is c
 
 from datetime import datetime, timedelta
 
-from django.db.models import Case, F, Max, When
+from django.db.models import Case, F, Max, Q, When
 from django.utils import timezone
 
 from conversations import contacts, delivery, hot
@@ -191,13 +191,13 @@ def _expected_end(event: IncomingMessage, received_at: datetime) -> datetime:
 def _sent_by_us(event: IncomingMessage, conversation: Conversation) -> Message | None:
     """The outbound message that this one is the echo of.
 
-    It may come before our own send returned, and long after we gave up on it. A file
-    without words from the phone would pass for any of ours: of files only what came
-    through the bridge's API counts.
+    It may come before our own send returned, and long after we gave up on it; what is
+    under way comes first. A file without words from the phone would pass for any of
+    ours: of files only what came through the bridge's API counts.
     """
-    is_file = event.kind in CARRIERS
-    if is_file and event.origin == Origin.PHONE:
+    if event.kind in CARRIERS and event.origin == Origin.PHONE:
         return None
+    is_under_way = Q(status__in=["sending", "unknown"])
     found = conversation.messages.filter(
         direction="out",
         whatsapp_id="",
@@ -205,11 +205,8 @@ def _sent_by_us(event: IncomingMessage, conversation: Conversation) -> Message |
         text=event.text,
         status__in=["sending", "unknown", "queued", "failed", "dropped"],
         attempted_at__gte=timezone.now() - timedelta(days=1),
-    ).order_by("id")
-    if not is_file:
-        return found.first()
-    same = (one for one in found if is_same(one, event.kind, event.text, event.media))
-    return next(same, None)
+    ).order_by(Case(When(is_under_way, then=0), default=1), "id")
+    return next((one for one in found if is_same(one, event)), None)
 
 
 def _store_own(event: IncomingMessage, conversation: Conversation) -> Message:

@@ -94,8 +94,7 @@ def _find(message: Message) -> str:
     ids = [
         record.whatsapp_id
         for record in records
-        if record.whatsapp_id == message.whatsapp_id
-        or sending.is_same(message, record.kind, record.text, record.media)
+        if record.whatsapp_id == message.whatsapp_id or sending.is_same(message, record)
     ]
     if message.whatsapp_id in ids:
         return message.whatsapp_id

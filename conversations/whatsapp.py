@@ -141,6 +141,7 @@ class SentMessage:
     sent_at: datetime
     kind: Kind = Kind.TEXT
     media: dict = field(default_factory=dict)  # as of an IncomingMessage
+    quoted_id: str = ""  # the message reacted to
 
 
 @dataclass(frozen=True)

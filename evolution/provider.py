@@ -245,6 +245,7 @@ def _sent(record: dict) -> SentMessage:
             sent_at=datetime.fromtimestamp(int(record["messageTimestamp"]), UTC),
             kind=found.kind,
             media=found.media,
+            quoted_id=text(found.target.get("id")),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # It may be the very one that is looked for.

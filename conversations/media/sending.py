@@ -16,7 +16,7 @@ from conversations.media.fetching import MEGABYTE, MOST_BYTES, carries_file, cle
 from conversations.media.pictures import is_whole
 from conversations.media.sniffing import OTHER, PICTURES, sniff
 from conversations.models import AgentSettings, MediaFile, Message
-from conversations.whatsapp import Kind, MediaContent
+from conversations.whatsapp import IncomingMessage, Kind, MediaContent, SentMessage
 
 _uploads = lanes.Lanes()
 # What every phone shows or plays in place. All else arrives whole as a document.
@@ -150,7 +150,7 @@ def forgive(messages: QuerySet[Message]) -> None:
     MediaFile.objects.filter(message__in=messages).update(attempts=0)
 
 
-def is_same(message: Message, kind: str, text: str, media: dict) -> bool:
+def is_same(message: Message, told: IncomingMessage | SentMessage) -> bool:
     """Whether a message of ours is the one that the bridge tells of.
 
     The words under a file may be none, so its type and name count too, where the bridge
@@ -158,10 +158,12 @@ def is_same(message: Message, kind: str, text: str, media: dict) -> bool:
     That may be wrong of two pictures without words, but then one that left is never
     sent twice; staff see that it is said to be sent.
     """
-    if (message.kind, message.text) != (kind, text):
+    if (message.kind, message.text) != (told.kind, told.text):
+        return False
+    if told.kind == Kind.REACTION and message.quoted_id != told.quoted_id:
         return False
     return all(
-        message.media.get(fact, media[fact]) == media[fact]
+        message.media.get(fact, told.media[fact]) == told.media[fact]
         for fact in ("mimetype", "file_name")
-        if media.get(fact)
+        if told.media.get(fact)
     )

@@ -129,7 +129,8 @@ def react(instance: str, to: Quote, emoji: str) -> str:
         before_send(emoji)
     reacted.append((to.whatsapp_id, to.sender_jid, emoji))
     sent_id = f"REACT{len(reacted):03}"
-    record.append(SentMessage(sent_id, emoji, timezone.now(), Kind.REACTION))
+    moment, target = timezone.now(), to.whatsapp_id
+    record.append(SentMessage(sent_id, emoji, moment, Kind.REACTION, quoted_id=target))
     return sent_id
 
 

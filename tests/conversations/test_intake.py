@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -234,6 +235,40 @@ class TestOurOwn:
         ours.refresh_from_db()
         assert (ours.status, ours.whatsapp_id) == ("sent", "OUT1")
         assert conversation.messages.count() == 1
+
+    def test_an_echo_is_of_what_is_under_way_rather_than_of_what_was_given_up(self):
+        conversation, now = make_conversation(), timezone.now()
+        dropped, ours = (
+            make_outbound(conversation, "Hi!", status=status, attempted_at=now)
+            for status in ("dropped", "unknown")
+        )
+
+        receive(echo("Hi!", "OUT1"))
+
+        dropped.refresh_from_db()
+        ours.refresh_from_db()
+        assert (dropped.status, ours.status) == ("dropped", "sent")
+
+    def test_the_echo_of_a_reaction_is_of_the_one_to_the_same_message(self):
+        conversation, now = make_conversation(), timezone.now()
+        other, ours = (
+            make_outbound(
+                conversation,
+                "👍",
+                kind=Kind.REACTION,
+                quoted_id=to,
+                status="unknown",
+                attempted_at=now,
+            )
+            for to in ("IN1", "IN2")
+        )
+        to_the_second = replace(echo("👍", "OUT1"), kind=Kind.REACTION, quoted_id="IN2")
+
+        receive(to_the_second)
+
+        other.refresh_from_db()
+        ours.refresh_from_db()
+        assert (other.status, ours.status) == ("unknown", "sent")
 
     def test_an_echo_of_what_was_never_tried_is_not_ours(self):
         conversation = make_conversation()

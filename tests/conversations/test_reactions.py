@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from conversations.models import Conversation, Message
-from conversations.whatsapp import Address, BridgeError
+from conversations.whatsapp import Address, BridgeError, Quote
 from tests.conversations.test_pipeline import outcomes, receive
 from tests.factories import (
     in_group,
@@ -106,6 +106,27 @@ def test_is_sent_again_where_nobody_knows_whether_it_left(bridge, model, work):
 
     assert len(bridge.reacted) == 1
     assert Message.objects.get(direction="out").status == "sent"
+
+
+def test_the_same_emoji_for_another_message_is_no_proof(bridge, model, work):
+    model.p = 0.5
+
+    def vanish(emoji):
+        raise BridgeError("hangs", kind="timeout", unknown=True)
+
+    bridge.before_send = vanish
+    conversation = receive(in_group("We won!", whatsapp_id="IN1"))
+    work(conversation)
+    bridge.before_send = None
+    other = Quote("IN2", conversation.jid, "", "")
+    bridge.react("wa1", other, "👍")
+    Message.objects.update(
+        attempted_at=timezone.now() - timedelta(minutes=10), attempt=""
+    )
+
+    work(conversation)
+
+    assert [target for target, _, _ in bridge.reacted] == ["IN2", "IN1"]
 
 
 def test_a_direct_message_is_answered_and_never_only_reacted_to(bridge, model, work):

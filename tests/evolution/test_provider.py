@@ -338,6 +338,18 @@ def test_tells_what_is_recorded_of_a_file(name, kind, text, facts):
 
 
 @responses.activate
+def test_tells_to_which_message_a_recorded_reaction_is():
+    message = recorded("baileys_send/028-reaction")["response"]["body"]["message"]
+    found = page(1, 1, record("ONE", message))
+    responses.post(f"{URL}/chat/findMessages/wa1", json=found)
+
+    [sent] = provider.find_sent("wa1", [ALICE.phone_jid], SINCE, UNTIL)
+
+    target = message["reactionMessage"]["key"]["id"]
+    assert (sent.kind, sent.quoted_id) == (Kind.REACTION, target)
+
+
+@responses.activate
 def test_finds_what_the_bridge_recorded_as_sent():
     replay("misc2/002-findMessages_all")
 

@@ -23,6 +23,7 @@ CALLERS = {
     "whatsapp_agent/auth/keys.py": "OIDC_*",
     "whatsapp_agent/auth/provider.py": "OIDC_*",
     "whatsapp_agent/operations/outside.py": "SITE_URL, WEBHOOK_URL",
+    "whatsapp_agent/wire.py": "as both transports",
 }
 CONNECTS = re.compile(
     r"^(?:import|from) (?:requests|urllib\.request|http\.client|httpx|urllib3|aiohttp)\b",

@@ -32,7 +32,10 @@ logger = logging.getLogger(__name__)
 # Claims in a row that achieved nothing, because the process died. A suspect runs
 # while no other suspect does, so that the blame is exact; then it is given up.
 SUSPECT_AFTER = 3
-GUILTY_AFTER = 7
+GUILTY_AFTER = 9
+# Before the next try of a suspect, doubled each time: what kills the workers may be
+# something else, and over by then.
+SUSPECT_PAUSE = timedelta(seconds=10)
 # A wake-up that brought nothing after so many seconds was lost.
 WAKE_UP_TIMEOUT = timedelta(seconds=2)
 # While more wake-ups wait than this, none was lost: the worker is behind, and further
@@ -251,13 +254,18 @@ def _update(
 
 
 def free(owner: str) -> int:
-    """Free every lease of a worker whose processes are all dead. Return how many."""
+    """Free every lease of a worker whose processes are all dead. Return how many.
+
+    Those of suspects run on for a while, with no holder.
+    """
     Quarantine.objects.filter(owner=owner).update(token="", until=None, owner="")
-    return (
-        Conversation.objects.filter(lease_owner=owner)
-        .exclude(lease_token="")
-        .update(lease_token="", lease_until=None, lease_owner="", wake_at=None)
-    )
+    held = Conversation.objects.filter(lease_owner=owner).exclude(lease_token="")
+    for crashes in range(SUSPECT_AFTER, GUILTY_AFTER):
+        until = now() + SUSPECT_PAUSE * 2 ** (crashes - SUSPECT_AFTER)
+        held.filter(crashes=crashes).update(
+            lease_until=until, lease_owner="", wake_at=None
+        )
+    return held.update(lease_token="", lease_until=None, lease_owner="", wake_at=None)
 
 
 def _enter_quarantine(token: str, owner: str) -> bool:

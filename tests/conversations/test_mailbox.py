@@ -179,6 +179,32 @@ class TestQuarantine:
 
         assert mailbox.claim(second.pk, "b")
 
+    def test_a_suspect_of_a_dead_worker_waits_twice_as_long_each_time(self, suspects):
+        suspect, _ = suspects
+        waits = []
+        for crashes in range(mailbox.SUSPECT_AFTER, mailbox.GUILTY_AFTER):
+            Conversation.objects.filter(pk=suspect.pk).update(
+                crashes=crashes, lease_token="held", lease_owner="dead"
+            )
+            mailbox.free("dead")
+            assert mailbox.claim(suspect.pk, "b") is None
+            waits.append(reload(suspect).lease_until - timezone.now())
+
+        assert [round(wait / mailbox.SUSPECT_PAUSE) for wait in waits] == [
+            1, 2, 4, 8, 16, 32,
+        ]  # fmt: skip
+
+    def test_a_suspect_is_woken_when_its_wait_is_over(self, suspects, time_machine):
+        suspect, _ = suspects
+        mailbox.claim(suspect.pk, "dead")
+        mailbox.free("dead")
+        time_machine.move_to(timezone.now() + timedelta(minutes=1))
+
+        mailbox.wake_due()
+
+        assert (suspect.pk,) in [row.task["args"] for row in OrmQ.objects.all()]
+        assert mailbox.claim(suspect.pk, "b")
+
     def test_others_are_not_held_up(self, suspects):
         first, second = suspects
         mailbox.claim(first.pk, "a")

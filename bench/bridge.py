@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bench import webhooks
 from conversations.whatsapp import Address, GroupInfo, Quote, SentMessage
+from evolution.provider import keep, take_in  # noqa: F401
 
 OWN = Address(webhooks.OWN_PHONE, "271357031895794@lid")
 

@@ -52,6 +52,9 @@ def database(options: argparse.Namespace) -> Iterator[Path]:
         yield path
 
 
+CATCH_UP = "from conversations import inbox; inbox.catch_up()"
+
+
 class Deliveries:
     """Webhooks at a steady rate, each repeated until it is taken in."""
 
@@ -122,6 +125,8 @@ def serving(port: int, variables: dict[str, str], folder: Path) -> Iterator[None
 
 
 def missing(database: Path, stored: list[str]) -> set[str]:
+    """Which of them are not in the database once a worker has caught up."""
+    manage(database, "shell", "-v0", "-c", CATCH_UP)
     with closing(sqlite3.connect(database)) as connection:
         rows = connection.execute(
             "SELECT whatsapp_id FROM conversations_message WHERE whatsapp_id <> ''"

@@ -225,7 +225,7 @@ def web(port: int) -> list[str]:
 
 
 def _fresh(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in ("", "-wal", "-shm", "-inbox", "-inbox-wal", "-inbox-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 

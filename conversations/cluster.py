@@ -25,7 +25,7 @@ from django.conf import settings
 from django.db import connections
 from django_q import cluster as django_q_cluster
 
-from conversations import dispatcher, durability, housekeeping, mailbox
+from conversations import dispatcher, durability, housekeeping, inbox, mailbox
 
 logger = logging.getLogger(__name__)
 
@@ -135,6 +135,7 @@ def run(slot: str) -> None:
     os.environ["WORKER_SLOT"] = slot
     freed = mailbox.free(slot)
     logger.info("Worker %s starts; it freed %s leases", slot, freed)
+    inbox.catch_up()
     connections.close_all()
     durability.relax()
     CrashOnlySentinel.parent = os.getpid()
@@ -150,7 +151,7 @@ def run(slot: str) -> None:
         target=CrashOnlySentinel.parent_pulse.beat_for_ever, daemon=True
     ).start()
     housekeeping.start()
-    _guard(cluster, dispatcher.start(slot))
+    _guard(cluster, dispatcher.start(slot), inbox.start())
     os.close(lock)
 
 
@@ -166,7 +167,11 @@ def _lock(slot: str) -> int:
     return lock
 
 
-def _guard(cluster: django_q_cluster.Cluster, dispatch: dispatcher.Dispatcher) -> None:
+def _guard(
+    cluster: django_q_cluster.Cluster,
+    dispatch: dispatcher.Dispatcher,
+    taker: inbox.Taker | None,
+) -> None:
     sentinel = cluster.sentinel
     while sentinel.is_alive():
         time.sleep(0.5)
@@ -174,5 +179,7 @@ def _guard(cluster: django_q_cluster.Cluster, dispatch: dispatcher.Dispatcher) -
             crash("the sentinel stands still")
         if dispatch.is_stuck:
             crash("due conversations are not taken up")
+        if taker and taker.is_stuck:
+            crash("webhooks are not taken in")
     if not cluster.has_stopped:
         crash(f"the sentinel died with {sentinel.exitcode}")

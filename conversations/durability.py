@@ -23,29 +23,10 @@ def relax() -> None:
 @contextmanager
 def durable() -> Iterator[None]:
     """Around a transaction, not within one: its commit waits."""
-    is_sqlite = connection.vendor == "sqlite"
-    with _waiting(is_sqlite and settings.SQLITE_SYNCHRONOUS != "NORMAL"):
-        yield
-
-
-@contextmanager
-def later() -> Iterator[None]:
-    """Around transactions whose commits are waited for together, by `wait`."""
-    with _waiting(False):
-        yield
-
-
-def wait() -> None:
-    """Until the disk has what was committed, where that is promised."""
-    if getattr(connection, "waits_for_disk", False):
-        connection.wait_for_disk()
-
-
-@contextmanager
-def _waiting(waits: bool) -> Iterator[None]:
     connection.ensure_connection()
     before = getattr(connection, "waits_for_disk", False)
-    connection.waits_for_disk = waits
+    is_sqlite = connection.vendor == "sqlite"
+    connection.waits_for_disk = is_sqlite and settings.SQLITE_SYNCHRONOUS != "NORMAL"
     try:
         yield
     finally:

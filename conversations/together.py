@@ -1,72 +1,34 @@
-"""Store what several threads bring at the same time in one transaction.
+"""Store several things in one transaction, each for itself: one wait for the writer's
+turn and one commit, however many they are."""
 
-On SQLite one thread writes at a time, and each commit waits for the disk. So whoever
-waits for its turn has its work done by the one who has it: one wait, one commit for all
-of them. Who is told that it is stored is told so after that commit.
-"""
-
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from threading import Lock
 
-from django.db import connection, transaction
+from django.db import transaction
 
-from conversations import durability
-
-# In one transaction: what comes later waits for the next.
-MOST = 16
+Work = Callable[[], None]
 
 
-@dataclass(eq=False)
-class _Work:
-    do: Callable[[], None]
-    is_done: bool = False
-    error: Exception | None = None
-
-
-_waiting: deque[_Work] = deque()
-_turn = Lock()
-
-
-def store(do: Callable[[], None]) -> None:
-    """Do it within a transaction, perhaps by another thread; raise what it raised."""
-    # Other databases write side by side, and many rows locked at once would deadlock.
-    if connection.vendor != "sqlite" or connection.in_atomic_block:
-        with transaction.atomic():
-            do()
-        return
-    work = _Work(do)
-    _waiting.append(work)
-    with _turn, durability.later():
-        while not work.is_done:
-            _store([_waiting.popleft() for _ in range(min(MOST, len(_waiting)))])
-    durability.wait()
-    if work.error:
-        raise work.error
-
-
-def _store(together: list[_Work]) -> None:
+def store(works: list[Work]) -> list[Exception | None]:
+    """Return for each what it raised. What fails takes nothing of the others' back."""
+    errors: list[Exception | None] = [None] * len(works)
+    if not works:
+        return errors
     try:
         with transaction.atomic():
-            if len(together) == 1:
-                together[0].do()
+            if len(works) == 1:
+                works[0]()
             else:
-                for work in together:
-                    _try(work)
+                errors = [_try(work) for work in works]
     except Exception as error:
         # Nothing of it is stored: not what went well either.
-        for work in together:
-            work.error = work.error or error
-    finally:
-        for work in together:
-            work.is_done = True
+        return [one or error for one in errors]
+    return errors
 
 
-def _try(work: _Work) -> None:
-    """What fails takes nothing of the others' back."""
+def _try(work: Work) -> Exception | None:
     try:
         with transaction.atomic():
-            work.do()
+            work()
     except Exception as error:
-        work.error = error
+        return error
+    return None

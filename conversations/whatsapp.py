@@ -190,6 +190,13 @@ class WhatsAppProvider(Protocol):
     def parse_incoming_message(self, payload: dict) -> list[Event]:
         """Read one webhook body. Raise ValueError where it has no shape we know."""
 
+    def take_in(self, bodies: list[str]) -> list[Exception | None]:
+        """Store what these webhooks report, each for itself, and keep what cannot be
+        read. Return for each why it cannot be stored now, None where it is."""
+
+    def keep(self, body: str, error: Exception) -> None:
+        """Keep a webhook that cannot be stored, for staff to see and to replay."""
+
     def own_addresses(self, instance: str, group_jid: str = "") -> Address:
         """The linked phone's own addresses; may ask the bridge to find its LID."""
 

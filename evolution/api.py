@@ -6,26 +6,23 @@ repeated for about 20 minutes. Hence no schema here that could answer 422.
 
 import json
 import logging
+import sqlite3
 from typing import Literal
 
-from django import db
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, JsonResponse
 from django.http.request import UnreadablePostError
 from ninja import Router, Schema
 
+from conversations import inbox
 from conversations.intake import TooEarly
 from evolution import refusals, webhook
 from evolution.auth import authenticate
 from evolution.models import RefusedWebhook
-from evolution.values import UnreadableError
 
 logger = logging.getLogger(__name__)
 router = Router(auth=None, tags=["webhook"])
-
-# PostgreSQL's words for a column or a table that the next migration will make.
-NOT_MIGRATED = {"42703", "42P01"}
 
 
 class Received(Schema):
@@ -43,7 +40,7 @@ class Problem(Schema):
 )
 @router.post("/webhook/evolution/", include_in_schema=False)
 def receive_webhook(request: HttpRequest) -> JsonResponse:
-    """Store what Evolution reports and answer at once; the worker does the rest."""
+    """Keep what Evolution reports and answer at once; the worker does the rest."""
     if not authenticate(request):
         refusals.remember(RefusedWebhook.Reason.SECRET, request)
         if refusals.is_flood(request):
@@ -56,12 +53,12 @@ def receive_webhook(request: HttpRequest) -> JsonResponse:
         return _problem(413, f"Larger than {settings.WEBHOOK_MAX_BYTES} bytes.")
     except UnreadablePostError:
         return _try_again("The body broke off.")
-    try:
-        return JsonResponse({"status": _take_in(_decode(raw))})
-    except (db.Error, TooEarly) as error:
-        level = logging.INFO if isinstance(error, TooEarly) else logging.ERROR
-        logger.log(level, "Cannot store a webhook now: %s", error)
-        return _try_again("It cannot be stored now.")
+    end = _take_in(_decode(raw))
+    if isinstance(end, str):
+        return JsonResponse({"status": end})
+    level = logging.INFO if isinstance(end, TooEarly) else logging.ERROR
+    logger.log(level, "Cannot store a webhook now: %s", end)
+    return _try_again("It cannot be stored now.")
 
 
 @router.post(
@@ -88,26 +85,15 @@ def _decode(raw: bytes) -> str:
     return raw.decode(json.detect_encoding(raw), "backslashreplace")
 
 
-def _take_in(text: str) -> str:
+def _take_in(body: str) -> str | Exception:
+    """What became of it, or why it cannot be stored now."""
+    if not inbox.is_used():
+        return webhook.receive([body])[0]
     try:
-        webhook.receive(webhook.read_json(text))
-    except webhook.PASSING:
-        raise
-    except UnreadableError as error:
-        logger.warning("Cannot read a webhook: %s", error)
-        return _keep(text, error)
-    except Exception as error:
-        if getattr(error.__cause__, "sqlstate", "") in NOT_MIGRATED:
-            raise
-        # A mistake of ours: Evolution would only repeat the event, then drop it.
-        logger.exception("Cannot handle a webhook")
-        return _keep(text, error)
+        inbox.put(webhook.without_keys(body))
+    except sqlite3.Error as error:
+        return error
     return "ok"
-
-
-def _keep(text: str, error: Exception) -> str:
-    webhook.keep_unreadable(text, error)
-    return "kept"
 
 
 def _problem(status: int, detail: str) -> JsonResponse:

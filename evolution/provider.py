@@ -18,7 +18,7 @@ from conversations.whatsapp import (
     Quote,
     SentMessage,
 )
-from evolution import backfill, client, content, errors, events, notices
+from evolution import backfill, client, content, errors, events, notices, webhook
 from evolution.addresses import GROUP, LID, address, user
 from evolution.models import Instance, Why
 from evolution.values import items, mapping, text
@@ -43,6 +43,15 @@ def parse_incoming_message(payload: dict) -> list[Event]:
     if parsed.failures and not parsed.events:
         raise parsed.failures[0].error
     return parsed.about_conversations
+
+
+def take_in(bodies: list[str]) -> list[Exception | None]:
+    ends = webhook.receive(bodies)
+    return [end if isinstance(end, Exception) else None for end in ends]
+
+
+def keep(body: str, error: Exception) -> None:
+    webhook.keep_unreadable(body, error)
 
 
 def own_addresses(instance: str, group_jid: str = "") -> Address:

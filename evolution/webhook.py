@@ -1,4 +1,4 @@
-"""Take in what Evolution reports: all of a body in one transaction."""
+"""Take in what Evolution reports: all of a body, or nothing, but for a long history."""
 
 import hashlib
 import json
@@ -15,9 +15,10 @@ from django.utils import timezone
 from conversations import intake, together
 from conversations.logs import about
 from conversations.models import Message
+from conversations.together import Work
 from conversations.whatsapp import Event
 from evolution import states
-from evolution.events import FOUND, Failure, Parsed, parse
+from evolution.events import FOUND, Parsed, parse
 from evolution.models import UnreadableEvent
 from evolution.values import UnreadableError, storable
 
@@ -36,16 +37,49 @@ BATCH = 50
 AWAITED = "messages.edited"
 # The same event may well succeed later.
 PASSING = (db.OperationalError, db.InterfaceError, db.InternalError, intake.TooEarly)
+# PostgreSQL's words for a column or a table that the next migration will make.
+NOT_MIGRATED = {"42703", "42P01"}
 
 
-def receive(body: dict) -> None:
-    """Store what a body says, or raise UnreadableError where it has no known shape."""
-    _without_credentials(body)
+def receive(bodies: list[str]) -> list[str | Exception]:
+    """Store each body for itself, all in one transaction; keep what cannot be read.
+
+    Return for each "ok", "kept", or why it cannot be stored now.
+    """
+    ends: list[Exception | None] = [None] * len(bodies)
+    last: list[tuple[int, Work]] = []
+    for n, body in enumerate(bodies):
+        try:
+            steps = _works(parse(read_json(body)))
+            for work in steps[:-1]:
+                _store_alone(work)
+            last += [(n, work) for work in steps[-1:]]
+        except Exception as error:
+            ends[n] = error
+    errors = together.store([work for _, work in last])
+    for (n, _), error in zip(last, errors, strict=True):
+        ends[n] = error
+    return [_end(*one) for one in zip(bodies, ends, strict=True)]
+
+
+def _end(body: str, error: Exception | None) -> str | Exception:
+    if error is None:
+        return "ok"
+    if isinstance(error, intake.TooEarly) and read_json(body).get("event") == AWAITED:
+        return "ok"
+    is_passing = isinstance(error, PASSING)
+    if is_passing or getattr(error.__cause__, "sqlstate", "") in NOT_MIGRATED:
+        return error
+    if isinstance(error, UnreadableError):
+        logger.warning("Cannot read a webhook: %s", error)
+    else:
+        # A mistake of ours: Evolution would only repeat the event, then drop it.
+        logger.error("Cannot handle a webhook", exc_info=error)
     try:
-        _store(parse(body))
-    except intake.TooEarly:
-        if body.get("event") != AWAITED:
-            raise
+        keep_unreadable(body, error)
+    except db.Error as now:
+        return now
+    return "kept"
 
 
 def read_json(text: str) -> dict:
@@ -122,7 +156,8 @@ def replay(event: UnreadableEvent) -> None:
         parsed = parse(read_json(event.body))
         for failure in parsed.failures:
             raise failure.error
-        _store(parsed)
+        for work in _works(parsed):
+            _store_alone(work)
     except Exception as error:
         event.error = _describe(error)
         event.save(update_fields=["error"])
@@ -131,34 +166,40 @@ def replay(event: UnreadableEvent) -> None:
     event.save(update_fields=["replayed_at"])
 
 
-def _store(parsed: Parsed) -> None:
+def _store_alone(work: Work) -> None:
+    with transaction.atomic():
+        work()
+
+
+def _works(parsed: Parsed) -> list[Work]:
+    """What stores it, each in a transaction. There is more than one for a history, which
+    holds thousands of messages: nobody else is to wait for all of them.
+
+    Each event is stored once, so a repeated delivery completes an interrupted one.
+    """
     about_instances = states.news(parsed.about_instances)
     is_seen = not parsed.instance or states.is_seen(parsed.instance)
-    about_conversations = parsed.about_conversations
-    if is_seen and not (about_conversations or about_instances or parsed.failures):
-        return
-    *early, last = _batches(about_conversations)
-    stored: list[Message] = []
-    for batch in early:
-        together.store(partial(_receive, batch, stored))
+    told = parsed.about_conversations
+    batches = [told[n : n + BATCH] for n in range(0, len(told), BATCH)] or [[]]
 
-    def store() -> None:
-        if last:
-            _receive(last, stored)
+    def finish() -> None:
+        _receive(batches[-1])
         for failure in parsed.failures:
-            _keep_record(failure)
+            keep_unreadable(json.dumps(failure.body), failure.error)
         # The instance comes last: all its conversations would wait for its row.
         for event in about_instances:
             states.write(event)
         if not is_seen:
             states.mark_seen(parsed.instance)
 
-    together.store(store)
-    _log(stored)
+    if is_seen and not (told or about_instances or parsed.failures):
+        return []
+    return [*(partial(_receive, batch) for batch in batches[:-1]), finish]
 
 
-def _receive(events: list[Event], stored: list[Message]) -> None:
-    stored += intake.receive(events)
+def _receive(events: list[Event]) -> None:
+    stored = intake.receive(events)
+    transaction.on_commit(partial(_log, stored))
 
 
 def _log(stored: list[Message]) -> None:
@@ -169,18 +210,6 @@ def _log(stored: list[Message]) -> None:
             whatsapp_id=message.whatsapp_id,
         ):
             logger.info("Stored, %s", message.outcome or message.status or "pending")
-
-
-def _batches(events: list[Event]) -> list[list[Event]]:
-    """A history holds thousands of messages: nobody else is to wait for all of them.
-
-    Each event is stored once, so a repeated delivery completes an interrupted one.
-    """
-    return [events[n : n + BATCH] for n in range(0, len(events), BATCH)] or [[]]
-
-
-def _keep_record(failure: Failure) -> None:
-    keep_unreadable(json.dumps(failure.body), failure.error)
 
 
 def _describe(error: Exception) -> str:
@@ -195,12 +224,17 @@ def _without_credentials(found: dict) -> dict:
     return found
 
 
+def without_keys(text: str) -> str:
+    """Whatever it is: their values are gone wherever they stand as such."""
+    return CREDENTIAL.sub(r'\1"-"', text)
+
+
 def _redacted(text: str) -> str:
     try:
         body = json.loads(text, object_hook=_without_credentials)
         text = json.dumps(body, ensure_ascii=False)
     except (ValueError, RecursionError):
-        text = CREDENTIAL.sub(r'\1"-"', text)
+        text = without_keys(text)
     # Inside JSON both stand only in strings, where their escapes mean the same.
     text = SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     return text.replace("\0", "\\u0000")

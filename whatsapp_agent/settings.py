@@ -136,6 +136,9 @@ if IS_SQLITE:
 else:
     # A host that is gone answers nothing; the next attempt may find it moved.
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+# Beside SQLite's database: webhooks that were acknowledged and are not yet in it.
+_file = str(DATABASES["default"]["NAME"])
+INBOX = f"{_file}-inbox" if IS_SQLITE and _file != ":memory:" else ""
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Wake-ups for the worker. They may be lost or repeated: the database is the truth.

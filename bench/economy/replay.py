@@ -17,7 +17,7 @@ from django.urls import reverse
 
 from bench import webhooks
 from bench.economy.chats import Chat, Said
-from conversations import pipeline
+from conversations import inbox, pipeline
 from conversations.models import AgentSettings, Conversation
 from llm.providers import Completion, Request
 
@@ -100,6 +100,7 @@ class Replay:
             headers={"X-Webhook-Secret": settings.WEBHOOK_SECRETS[0]},
         )
         assert answer.json() == {"status": "ok"}, answer.content
+        inbox.catch_up()
 
     def _record(self, said: Said) -> dict:
         record = copy.deepcopy(webhooks.GROUP["data"])

@@ -30,6 +30,9 @@ class Chat:
     number: int  # as bench.webhooks and bench.pages count them: its key
 
     def post(self, client) -> None:
+        """Deliver a webhook, and do what the worker does with it."""
+        from conversations import inbox
+
         response = client.post(
             "/api/webhook/evolution",
             webhooks.question(self.number),
@@ -37,6 +40,7 @@ class Chat:
             headers={"X-Webhook-Secret": os.environ["WEBHOOK_SECRET"]},
         )
         assert response.status_code == 200, response.content
+        assert inbox.take_in() == 1
 
 
 def main() -> None:

@@ -176,7 +176,8 @@ class Trial:
         while time.monotonic() < deadline:
             waiting = MessageChange.objects.filter(state="waiting")
             due = Conversation.objects.exclude(due_at=None)
-            if not (due.exists() or waiting.exists()):
+            has_inbox = any(agent.webhooks_waiting() for agent in self.agents)
+            if not (has_inbox or due.exists() or waiting.exists()):
                 return
             time.sleep(0.3)
 
@@ -190,6 +191,9 @@ class Trial:
             self.exit_code = self.exit_code or agent.terminate()
 
     def _judge_surroundings(self, verdict: Verdict) -> None:
+        for agent in self.agents:
+            if left := agent.webhooks_waiting():
+                verdict.add("without outcome", f"{left} webhooks not taken in")
         for refusal in self.traffic.refused:
             verdict.add("webhook refused for good", refusal)
         if self.exit_code:

@@ -2,7 +2,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.backends.signals import connection_created
 
-from conversations import durability, together
+from conversations import durability
 from conversations.durability import durable
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.django_db(transaction=True)]
@@ -45,17 +45,3 @@ def test_a_level_that_was_chosen_is_kept(relaxed, settings):
 
     with durable(), transaction.atomic():
         assert not connection.waits_for_disk
-
-
-def test_what_is_stored_together_is_waited_for_once_the_next_may_begin(monkeypatch):
-    waited = []
-    monkeypatch.setattr(
-        connection,
-        "wait_for_disk",
-        lambda: waited.append(together._turn.locked()),
-        raising=False,
-    )
-
-    together.store(lambda: waited.append(connection.waits_for_disk))
-
-    assert waited == [False, False]

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from evolution import webhook
+
 FOLDER = Path(__file__).parent / "recordings"
 
 
@@ -17,3 +19,10 @@ def paths() -> list[str]:
 def load(path: str) -> dict:
     body = json.loads((FOLDER / f"{path}.json").read_text())
     return body.get("body", body)
+
+
+def receive(body: dict) -> None:
+    """Store what a webhook says, or raise why it cannot be."""
+    (end,) = webhook.receive([json.dumps(body)])
+    if isinstance(end, Exception):
+        raise end

@@ -24,6 +24,7 @@ from evolution.models import (
 )
 from llm.call import Call
 from llm.response import Reply
+from tests.evolution import recorded
 from tests.factories import make_outbound, make_settings
 from tests.standins.bridge import API_KEY, INSTANCE, StandIn
 
@@ -133,11 +134,11 @@ class TestFinding:
     def test_is_the_same_row_by_webhook_and_by_record(self, bridge, row, ana, deliver):
         message = write(bridge, ana, "Hello", 60)
         body = {"event": "messages.upsert", "instance": INSTANCE, "data": message.data}
-        webhook.receive(json.loads(json.dumps(body)))
+        recorded.receive(body)
 
         assert search(row).found == 0
 
-        webhook.receive(body)
+        recorded.receive(body)
         assert Message.objects.count() == 1
 
     def test_a_webhook_that_comes_after_the_search_changes_nothing(
@@ -146,7 +147,7 @@ class TestFinding:
         message = write(bridge, ana, "Hello", 60)
         search(row)
 
-        webhook.receive(
+        recorded.receive(
             {"event": "messages.upsert", "instance": INSTANCE, "data": message.data}
         )
 
@@ -535,7 +536,7 @@ class TestWhen:
         data = {"instance": INSTANCE, "state": "open", "statusReason": 200}
 
         with responses.RequestsMock():  # any request is an error
-            webhook.receive(
+            recorded.receive(
                 {"event": "connection.update", "instance": INSTANCE, "data": data}
             )
 
@@ -548,7 +549,7 @@ class TestWhen:
         Instance.objects.update(state="connecting", search_at=soon)
         data = {"instance": INSTANCE, "state": "open", "statusReason": 200}
 
-        webhook.receive(
+        recorded.receive(
             {"event": "connection.update", "instance": INSTANCE, "data": data}
         )
 

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from conversations.whatsapp import Address
-from evolution import states, webhook
+from evolution import states
 from evolution.connection import OwnAddressLearned
 from evolution.models import Instance
 from tests.evolution import recorded
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 
 def receive(*paths):
     for path in paths:
-        webhook.receive({**recorded.load(path), "instance": "wa1"})
+        recorded.receive({**recorded.load(path), "instance": "wa1"})
     return Instance.objects.get()
 
 
@@ -152,7 +152,7 @@ def test_that_they_arrive_is_not_written_every_time(
         receive("webhooks/messages/dm_pn_conversation/03-chats.update")
 
     with django_assert_num_queries(0):
-        webhook.receive(recorded.load("webhooks/messages/album/03-chats.update"))
+        recorded.receive(recorded.load("webhooks/messages/album/03-chats.update"))
 
 
 def test_a_change_is_written_however_fast_it_comes(django_capture_on_commit_callbacks):

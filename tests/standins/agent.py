@@ -228,6 +228,14 @@ class Agent:
             " OR status IN ('queued', 'sending', 'unknown')"
         )
 
+    def webhooks_waiting(self) -> int:
+        """Acknowledged, and not yet taken in."""
+        inbox = Path(f"{self.database}-inbox")
+        if not inbox.exists():
+            return 0
+        with closing(sqlite3.connect(f"file:{inbox}?mode=ro", uri=True)) as db:
+            return db.execute("SELECT count(*) FROM webhook").fetchone()[0]
+
     def leases(self) -> int:
         sql = "SELECT count(*) FROM conversations_conversation WHERE lease_token <> ''"
         return self.rows(sql)[0][0]

@@ -159,6 +159,15 @@ def test_a_copy_is_one_moment_of_a_database_in_use(manage: Run, folder: Path, wr
 
 
 @pytest.mark.sqlite
+def test_a_copy_has_what_no_worker_has_taken_in_yet(manage: Run, folder: Path):
+    manage("shell", "-c", "from conversations import inbox; inbox.put('{')")
+
+    copy = Path(manage("backup", folder).stdout.strip())
+
+    assert ask(copy, "SELECT body FROM evolution_unreadableevent") == [("{",)]
+
+
+@pytest.mark.sqlite
 def test_a_copy_is_readable_by_its_owner_alone(manage: Run, folder: Path):
     copy = Path(manage("backup", folder).stdout.strip())
 

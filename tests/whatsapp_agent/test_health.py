@@ -44,6 +44,7 @@ def test_it_is_ready_when_every_part_is(client: Client, well):
     assert response.json() == {
         "ok": True,
         "database": {"ok": True},
+        "inbox": {"ok": True},
         "worker": {"ok": True},
         "bridge": {"ok": True},
     }

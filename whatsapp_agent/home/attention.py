@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _, ngettext, ngettext_lazy
 
+from conversations import inbox
 from conversations.models import Conversation, Message
 from evolution.models import (
     Instance,
@@ -139,12 +140,18 @@ def of_messages(day: Day, outbox: Outbox, may_open_chats: bool) -> Iterator[Conc
 
 def of_bridge(user: Person) -> Iterator[Concern]:
     if user.has_perm("evolution.view_instance"):
+        yield from _not_taken_in()
         yield from _silent()
         yield from _not_searched()
     if user.has_perm("evolution.view_unreadableevent"):
         yield from _unreadable()
     if user.has_perm("evolution.view_refusedwebhook"):
         yield from _refused()
+
+
+def _not_taken_in() -> Iterator[Concern]:
+    if problem := inbox.problem():
+        yield Concern(problem, reverse("admin:conversations_worker_changelist"))
 
 
 def _silent() -> Iterator[Concern]:

@@ -11,6 +11,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from conversations import inbox
 from conversations.models import AgentSettings, Conversation, Message
 from whatsapp_agent.operations import files, postgres, sqlite
 from whatsapp_agent.operations.copies import CopyError
@@ -26,6 +27,7 @@ def back_up(
     """Make a copy, prove that it can be read, then forget the oldest ones."""
     engine = _engine()
     engine.require()
+    inbox.catch_up()  # the copy has what was acknowledged, also while no worker runs
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     count = files.Count()
     if with_files:

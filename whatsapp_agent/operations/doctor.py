@@ -36,6 +36,7 @@ class Finding:
 Look = tuple[str, Callable[[], Iterable[tuple[str, str, str]]]]
 HERE: list[Look] = [
     ("SQLite keeps what was acknowledged", machine.durability),
+    ("Webhooks that were acknowledged are taken in", machine.webhooks),
     ("There is room on the disk", machine.disk),
     ("The worker's folder is writable", machine.run_folder),
     ("Files that people send can be kept", media_checks.storage),

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from conversations import inbox
 from conversations.models import Worker
 from evolution.models import Instance, Silence
 from whatsapp_agent.home import database
@@ -80,6 +81,7 @@ def bridge_problem() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "database": database.problem,
+    "inbox": inbox.problem,
     "worker": worker_problem,
     "bridge": bridge_problem,
 }

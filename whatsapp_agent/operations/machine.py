@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from conversations import inbox
 from conversations.models import AgentSettings, Pruning
 from llm.transcription import missing as lacking
 from whatsapp_agent.operations import backup
@@ -30,6 +31,15 @@ def durability() -> Found:
             "warn",
             "SQLITE_SYNCHRONOUS is NORMAL: a power cut can take acknowledged messages.",
             "Set SQLITE_SYNCHRONOUS=FULL, or accept it.",
+        )
+
+
+def webhooks() -> Found:
+    if problem := inbox.problem():
+        yield (
+            "bad",
+            f"{problem}.",
+            "Start the worker, or see its log; what waits is safe meanwhile.",
         )
 
 

@@ -21,6 +21,7 @@ from prometheus_client.core import (
     Metric,
 )
 
+from conversations import inbox
 from conversations.models import Conversation, Message, Worker
 from evolution.models import Instance, MissedSearch, RefusedWebhook, UnreadableEvent
 from llm.models import Decision
@@ -98,6 +99,11 @@ def _waiting() -> Iterator[Metric]:
     yield outbox
     due = Conversation.objects.filter(due_at__lte=timezone.now())
     yield _gauge("conversations_due", "Conversations with work to do.", count(due))
+    webhooks = inbox.waiting()
+    yield _gauge(
+        "inbox", "Webhooks that the worker has yet to take in.", webhooks.count
+    )
+    yield _gauge("inbox_seconds", "Since the oldest of them came.", webhooks.seconds)
 
 
 def _decisions() -> Iterator[Metric]:

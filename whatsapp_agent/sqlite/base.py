@@ -21,6 +21,8 @@ from contextlib import contextmanager
 
 from django.db.backends.sqlite3 import base
 
+from whatsapp_agent.sqlite import log
+
 _WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 
 
@@ -94,19 +96,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def wait_for_disk(self) -> None:
         """Until it has all that was committed, if this connection promises that.
 
-        By then others have their turn: SQLite's own `synchronous=FULL` does the same
-        with its lock held.
+        By then others have their turn.
         """
-        if not self.waits_for_disk:
-            return
-        try:
-            log = os.open(f"{self.settings_dict['NAME']}-wal", os.O_RDONLY)
-        except FileNotFoundError:
-            return  # in other modes than WAL each commit waits anyway
-        try:
-            os.fdatasync(log)
-        finally:
-            os.close(log)
+        if self.waits_for_disk:
+            log.sync(self.settings_dict["NAME"])
 
     def _close(self) -> None:
         super()._close()

@@ -33,9 +33,6 @@ logger = logging.getLogger(__name__)
 # while no other suspect does, so that the blame is exact; then it is given up.
 SUSPECT_AFTER = 3
 GUILTY_AFTER = 9
-# Before the next try of a suspect, doubled each time: what kills the workers may be
-# something else, and over by then.
-SUSPECT_PAUSE = timedelta(seconds=10)
 # A wake-up that brought nothing after so many seconds was lost.
 WAKE_UP_TIMEOUT = timedelta(seconds=2)
 # While more wake-ups wait than this, none was lost: the worker is behind, and further
@@ -261,9 +258,9 @@ def free(owner: str) -> int:
     Quarantine.objects.filter(owner=owner).update(token="", until=None, owner="")
     held = Conversation.objects.filter(lease_owner=owner).exclude(lease_token="")
     for crashes in range(SUSPECT_AFTER, GUILTY_AFTER):
-        until = now() + SUSPECT_PAUSE * 2 ** (crashes - SUSPECT_AFTER)
+        seconds = settings.SUSPECT_SECONDS * 2 ** (crashes - SUSPECT_AFTER)
         held.filter(crashes=crashes).update(
-            lease_until=until, lease_owner="", wake_at=None
+            lease_until=now() + timedelta(seconds=seconds), lease_owner="", wake_at=None
         )
     return held.update(lease_token="", lease_until=None, lease_owner="", wake_at=None)
 

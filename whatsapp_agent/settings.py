@@ -174,6 +174,9 @@ Q_CLUSTER = {
 }
 # Seconds that a worker may work on a conversation without renewing its claim.
 LEASE_SECONDS = env.number("LEASE_SECONDS", 30, least=1)
+# Before a message on whose account workers died is tried again, doubled each time: what
+# killed them may have been something else, and over by then.
+SUSPECT_SECONDS = 10
 # Where the worker keeps the locks that prove which of its processes are alive.
 RUN_DIR = Path(env.string("RUN_DIR", str(BASE_DIR / "run")))
 

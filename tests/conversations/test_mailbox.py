@@ -179,7 +179,9 @@ class TestQuarantine:
 
         assert mailbox.claim(second.pk, "b")
 
-    def test_a_suspect_of_a_dead_worker_waits_twice_as_long_each_time(self, suspects):
+    def test_a_suspect_of_a_dead_worker_waits_twice_as_long_each_time(
+        self, suspects, settings
+    ):
         suspect, _ = suspects
         waits = []
         for crashes in range(mailbox.SUSPECT_AFTER, mailbox.GUILTY_AFTER):
@@ -190,7 +192,7 @@ class TestQuarantine:
             assert mailbox.claim(suspect.pk, "b") is None
             waits.append(reload(suspect).lease_until - timezone.now())
 
-        assert [round(wait / mailbox.SUSPECT_PAUSE) for wait in waits] == [
+        assert [round(wait.total_seconds() / settings.SUSPECT_SECONDS) for wait in waits] == [
             1, 2, 4, 8, 16, 32,
         ]  # fmt: skip
 

@@ -8,3 +8,4 @@ from whatsapp_agent.settings import LLM_PROVIDERS
 
 sys.modules["llm.providers.poison"] = poison
 LLM_PROVIDERS["poison"] = LLM_PROVIDERS["openai"]
+SUSPECT_SECONDS = 0.1

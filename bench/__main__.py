@@ -74,14 +74,20 @@ def _product(shop: Workshop) -> dict[str, float]:
 
 
 def _intake(shop: Workshop) -> dict[str, float]:
-    """Without the worker: what the endpoint can take in."""
-    with shop.product(with_worker=False) as system:
-        return {"intake": measures.intake(system)}
+    """Beside the worker, which stores and answers what comes."""
+    with shop.product() as system:
+        return {
+            "intake": measures.intake(system),
+            "storing": measures.storing(system),
+        }
 
 
 def _empty(shop: Workshop) -> dict[str, float]:
+    """As any view is called, and as straight as a webhook's."""
     with shop.empty_view() as system:
-        return {"intake": measures.intake(system)}
+        intake = measures.intake(system)
+    with shop.empty_view("api/webhook/empty") as system:
+        return {"intake": intake, "straight": measures.intake(system)}
 
 
 if __name__ == "__main__":

@@ -8,4 +8,5 @@ def answer(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
-urlpatterns = [path("api/webhook/evolution", answer)]
+# The second without what comes before all other views, as webhooks are.
+urlpatterns = [path("empty", answer), path("api/webhook/empty", answer)]

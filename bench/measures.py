@@ -42,6 +42,14 @@ def intake(system: System) -> float:
     )
 
 
+def storing(system: System) -> float:
+    """How many of what waits the worker stores a second, while it answers them as well."""
+    count = system.waiting
+    started_at = time.monotonic()
+    wait_until(lambda: not system.waiting, 2 * PATIENCE)
+    return count / (time.monotonic() - started_at)
+
+
 def reply_time(system: System, standins: StandIns, wait: float) -> dict[str, float]:
     """Milliseconds from a webhook to its reply's send, beyond the burst wait."""
     bodies = questions(REPLY_RATE * REPLY_SECONDS)

@@ -32,7 +32,8 @@ class Row:
 
 
 def rows(rounds: list[Round]) -> list[Row]:
-    return [_p99(rounds), _intake(rounds), _reply(rounds), _slow(rounds), _pss(rounds)]
+    found = _p99, _intake, _straight, _storing, _reply, _slow, _pss
+    return [row(rounds) for row in found]
 
 
 def _p99(rounds: list[Round]) -> Row:
@@ -63,6 +64,32 @@ def _intake(rounds: list[Round]) -> Row:
         _spread(ratio, 2),
         ">= 0.5 of the empty view",
         median(ratio) >= 0.5,
+    )
+
+
+def _straight(rounds: list[Round]) -> Row:
+    ours, empty = _all(rounds, "product", "intake"), _all(rounds, "empty", "straight")
+    ratio = [a / b for a, b in zip(ours, empty, strict=True)]
+    return Row(
+        "the same, beside one without the middleware that webhooks pass by",
+        f"{_spread(ours, 0)} /s",
+        f"empty view {_spread(empty, 0)} /s",
+        _spread(ratio, 2),
+        "no target",
+        True,
+    )
+
+
+def _storing(rounds: list[Round]) -> Row:
+    ours, intake = (_all(rounds, "product", name) for name in ("storing", "intake"))
+    ratio = [a / b for a, b in zip(ours, intake, strict=True)]
+    return Row(
+        "of these stored as messages, while they are answered",
+        f"{_spread(ours, 0)} /s",
+        f"taken in {_spread(intake, 0)} /s",
+        _spread(ratio, 2),
+        "no target",
+        True,
     )
 
 

@@ -30,6 +30,13 @@ class System:
 
     url: str
     processes: list[subprocess.Popen] = field(default_factory=list)
+    inbox: Path | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Webhooks that were answered and are not yet in the database."""
+        with closing(sqlite3.connect(self.inbox)) as inbox:
+            return inbox.execute("SELECT count(*) FROM webhook").fetchone()[0]
 
     @property
     def megabytes(self) -> float:
@@ -106,15 +113,15 @@ class Workshop:
         subprocess.run(command, env=environment, check=True)
 
     @contextmanager
-    def product(self, *, with_worker: bool = True) -> Iterator[System]:
+    def product(self) -> Iterator[System]:
         _fresh(self.folder / "product.sqlite3")
         shutil.copy(self.template, self.folder / "product.sqlite3")
         port = free_port()
-        commands = [web(port)]
-        if with_worker:
-            commands.append([sys.executable, "manage.py", "worker"])
+        commands = [web(port), [sys.executable, "manage.py", "worker"]]
+        inbox = self.folder / "product.sqlite3-inbox"
+        url = f"http://127.0.0.1:{port}/api/webhook/evolution"
         with self._running(commands, port) as processes:
-            yield System(f"http://127.0.0.1:{port}/api/webhook/evolution", processes)
+            yield System(url, processes, inbox)
 
     @contextmanager
     def hosts(
@@ -131,11 +138,11 @@ class Workshop:
             yield processes
 
     @contextmanager
-    def empty_view(self) -> Iterator[System]:
+    def empty_view(self, path: str = "empty") -> Iterator[System]:
         port = free_port()
         settings = {"DJANGO_SETTINGS_MODULE": "bench.empty_settings"}
         with self._running([web(port)], port, settings) as processes:
-            yield System(f"http://127.0.0.1:{port}/api/webhook/evolution", processes)
+            yield System(f"http://127.0.0.1:{port}/{path}", processes)
 
     @contextmanager
     def baseline(self) -> Iterator[System]:

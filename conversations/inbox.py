@@ -38,13 +38,13 @@ PATIENCE = 20 * 60
 LATE = 30
 # A history of thousands of messages takes some of that.
 STUCK_AFTER = 120
-# The worker deletes what it has taken in, and so it is who tidies the log up. Only while
-# there is no worker, the web server does.
-PAGES_IN_LOG = 8192
+# After so many pages SQLite tidies its log up, which takes a moment. The worker does so
+# before a webhook has to.
+TAKERS_PAGES, PAGES = 1000, 8192
 
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS webhook (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        id INTEGER PRIMARY KEY AUTOINCREMENT,  -- no id comes twice: they are deleted by it
         body TEXT NOT NULL,
         received_at REAL NOT NULL,  -- Unix time
         due_at REAL NOT NULL,
@@ -89,7 +89,7 @@ def put(body: str) -> None:
     row = body, now, now
     # Threads of one process queue here: SQLite's own way of waiting is to sleep.
     with _writing:
-        _database(PAGES_IN_LOG).execute(
+        _database().execute(
             "INSERT INTO webhook (body, received_at, due_at) VALUES (?, ?, ?)", row
         )
     if settings.SQLITE_SYNCHRONOUS != "NORMAL":
@@ -180,7 +180,7 @@ def _at(now: float) -> dict[str, float]:
     return {"now": now, "longest": LONGEST_PAUSE}
 
 
-def _database(pages_in_log: int = 1000) -> sqlite3.Connection:
+def _database() -> sqlite3.Connection:
     """This thread's connection."""
     if getattr(_mine, "path", "") != settings.INBOX:
         _close()
@@ -190,7 +190,7 @@ def _database(pages_in_log: int = 1000) -> sqlite3.Connection:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("PRAGMA journal_size_limit = 67108864")
-        database.execute(f"PRAGMA wal_autocheckpoint = {pages_in_log}")
+        database.execute(f"PRAGMA wal_autocheckpoint = {PAGES}")
         database.execute(_SCHEMA)
         _mine.database, _mine.path = database, settings.INBOX
     return _mine.database
@@ -216,6 +216,7 @@ class Taker(threading.Thread):
         return time.monotonic() - self._looked_at > STUCK_AFTER
 
     def run(self) -> None:
+        _database().execute(f"PRAGMA wal_autocheckpoint = {TAKERS_PAGES}")
         while True:
             try:
                 self._look()

@@ -22,8 +22,9 @@ ROUND = {
         "slow_model": 20.0,
         "megabytes": 300.0,
         "intake": 500.0,
+        "storing": 200.0,
     },
-    "empty": {"intake": 900.0},
+    "empty": {"intake": 900.0, "straight": 1800.0},
 }
 
 
@@ -55,7 +56,7 @@ def test_the_bodies_are_what_the_product_reads():
 def test_a_table_tells_what_was_met():
     found = report.rows([ROUND, ROUND])
 
-    assert [row.is_met for row in found] == [True] * 5
+    assert [row.is_met for row in found] == [True] * 7
     assert "5.0 [5.0..5.0]" in report.table(found)
 
 

@@ -21,6 +21,8 @@ def take_webhooks(get_response: Callable) -> Callable[[HttpRequest], HttpRespons
             return get_response(request)
         request.META["HTTP_HOST"] = OURS
         view, args, kwargs = resolve(request.path_info)
-        return view(request, *args, **kwargs)
+        response = view(request, *args, **kwargs)
+        response["Content-Length"] = len(response.content)  # or it comes in chunks
+        return response
 
     return middleware

@@ -49,6 +49,12 @@ def test_takes_what_was_sent_to_a_name_that_is_not_ours(deliver, client):
     assert client.get("/healthz", headers=headers).status_code == 400
 
 
+def test_answers_in_one_piece(deliver):
+    response = deliver(recorded.load(TEXT))
+
+    assert int(response["Content-Length"]) == len(response.content)
+
+
 def test_takes_what_came_without_encryption(deliver, settings):
     settings.SECURE_SSL_REDIRECT = True
 

@@ -12,6 +12,7 @@ import os
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +29,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds between looks. A look costs some 20 µs while nothing has come.
 POLL = 0.005
-# Taken in by one transaction.
-MOST = 32
+# Taken in by one transaction; no more once they have so many characters.
+MOST, MOST_CHARACTERS = 32, 4_000_000
 # Seconds between tries of what cannot be stored yet, doubled each time up to the longest.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 # Evolution repeats for so long, too.
@@ -84,7 +85,10 @@ def is_used() -> bool:
 
 
 def put(body: str) -> None:
-    """Keep a body, safe from a power cut where that is promised; may raise sqlite3.Error."""
+    """Keep a body, safe from a power cut where that is promised.
+
+    May raise sqlite3.Error or OSError: then it may come again.
+    """
     now = time.time()
     row = body, now, now
     # Threads of one process queue here: SQLite's own way of waiting is to sleep.
@@ -172,15 +176,20 @@ def _due() -> list[_Row]:
         "SELECT id, body, received_at, tries FROM webhook"
         f" WHERE {_DUE} ORDER BY id LIMIT {MOST}"
     )
-    found = _database().execute(sql, _at(time.time()))
-    return [_Row(*values) for values in found]
+    rows: list[_Row] = []
+    characters = 0
+    with closing(_database().execute(sql, _at(time.time()))) as found:
+        while characters < MOST_CHARACTERS and (values := found.fetchone()):
+            rows.append(_Row(*values))
+            characters += len(rows[-1].body)
+    return rows
 
 
 def _at(now: float) -> dict[str, float]:
     return {"now": now, "longest": LONGEST_PAUSE}
 
 
-def _database() -> sqlite3.Connection:
+def _database(pages: int = PAGES) -> sqlite3.Connection:
     """This thread's connection."""
     if getattr(_mine, "path", "") != settings.INBOX:
         _close()
@@ -190,7 +199,7 @@ def _database() -> sqlite3.Connection:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("PRAGMA journal_size_limit = 67108864")
-        database.execute(f"PRAGMA wal_autocheckpoint = {PAGES}")
+        database.execute(f"PRAGMA wal_autocheckpoint = {pages}")
         database.execute(_SCHEMA)
         _mine.database, _mine.path = database, settings.INBOX
     return _mine.database
@@ -216,7 +225,6 @@ class Taker(threading.Thread):
         return time.monotonic() - self._looked_at > STUCK_AFTER
 
     def run(self) -> None:
-        _database().execute(f"PRAGMA wal_autocheckpoint = {TAKERS_PAGES}")
         while True:
             try:
                 self._look()
@@ -228,7 +236,8 @@ class Taker(threading.Thread):
             self._looked_at = time.monotonic()
 
     def _look(self) -> None:
-        version = _database().execute("PRAGMA data_version").fetchone()[0]
+        database = _database(TAKERS_PAGES)
+        version = database.execute("PRAGMA data_version").fetchone()[0]
         if version == self._version and time.monotonic() < self._look_again_at:
             time.sleep(POLL)
         elif not take_in():

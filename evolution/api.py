@@ -91,7 +91,7 @@ def _take_in(body: str) -> str | Exception:
         return webhook.receive([body])[0]
     try:
         inbox.put(webhook.without_keys(body))
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         return error
     return "ok"
 

@@ -24,6 +24,8 @@ STORAGES = {
 }
 # The static files have not been collected; WhiteNoise would warn.
 WHITENOISE_AUTOREFRESH = True
+# Webhooks are stored at once: there is no worker.
+INBOX = ""
 if IS_SQLITE:  # noqa: F405
     # In memory there is nobody to queue with, and pytest-django knows this engine only.
     DATABASES["default"]["ENGINE"] = "django.db.backends.sqlite3"  # noqa: F405

@@ -130,6 +130,41 @@ def test_what_cannot_be_read_is_kept_and_takes_no_neighbour_along(deliver, file)
     assert bodies(file) == []
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b"\xff\xfe\xfa", b"\0", b'{"a": "\xe9"}', '{"a": 1'.encode("utf-16"), b""],
+    ids=["bytes", "zero", "latin-1", "utf-16", "empty"],
+)
+def test_whatever_bytes_come_are_kept_as_without_an_inbox(deliver, body, settings):
+    deliver(body)
+    inbox.take_in()
+    by_inbox = UnreadableEvent.objects.get()
+    by_inbox.delete()
+    settings.INBOX = ""
+
+    deliver(body)
+
+    directly = UnreadableEvent.objects.get()
+    assert (by_inbox.body, by_inbox.error) == (directly.body, directly.error)
+
+
+def test_large_ones_are_taken_one_after_the_other(deliver, monkeypatch):
+    monkeypatch.setattr(inbox, "MOST_CHARACTERS", 1000)
+    for number in range(3):
+        deliver(message(f"M{number}"))
+
+    assert [inbox.take_in() for _ in range(3)] == [2, 1, 0]
+
+
+def test_asks_for_another_delivery_where_the_disk_fails(deliver, monkeypatch):
+    def fail(path):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(inbox.log, "sync", fail)
+
+    assert deliver(message("M1")).status_code == 503
+
+
 def test_asks_for_another_delivery_where_the_file_cannot_be_written(
     deliver, settings, tmp_path
 ):

@@ -98,8 +98,9 @@ class Trial:
 
     @property
     def _settings_module(self) -> str:
-        is_blind = self.options.control == "blind"
-        return "bench.torture.blind_settings" if is_blind else "whatsapp_agent.settings"
+        if control := self.options.control:
+            return f"bench.torture.{control}_settings"
+        return "whatsapp_agent.settings"
 
     def _command(self, port: int) -> list[str] | None:
         """The control runs a stock cluster under the same supervisor."""

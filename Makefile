@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run setup test fuzz lint format audit bench bench-economy bench-growth bench-knowledge bench-lab bench-pages bench-pruning bench-scale bench-upgrade torture torture-full vendor screenshots
+.PHONY: run setup test fuzz lint format audit bench bench-economy bench-growth bench-knowledge bench-lab bench-pages bench-pruning bench-scale bench-upgrade torture torture-full power vendor screenshots
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
@@ -92,6 +92,10 @@ torture: .venv/dev
 # 10,000 messages, and timeouts as in production.
 torture-full: .venv/dev
 	$(BIN)/python -m bench.torture --control none --messages 10000 --conversations 500 --send-timeout 70 --seconds-between-kills 3 6 $(ARGS)
+
+# The plug is pulled: what had not been synced is gone.
+power: .venv/dev
+	$(BIN)/python -m bench.power $(ARGS)
 
 screenshots: .venv/dev
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)

@@ -55,7 +55,7 @@ _SCHEMA = """
 _DUE = "due_at <= :now OR due_at > :now + :longest"
 
 _mine = threading.local()
-_writing = threading.Lock()
+_writing, _opening = threading.Lock(), threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -193,8 +193,8 @@ def _database(pages: int = PAGES) -> sqlite3.Connection:
     """This thread's connection."""
     if getattr(_mine, "path", "") != settings.INBOX:
         _close()
-        # Readable by us alone, whatever the umask.
-        os.close(os.open(settings.INBOX, os.O_RDWR | os.O_CREAT, 0o600))
+        with _opening:
+            _make()
         database = sqlite3.connect(settings.INBOX, timeout=20, isolation_level=None)
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
@@ -203,6 +203,18 @@ def _database(pages: int = PAGES) -> sqlite3.Connection:
         database.execute(_SCHEMA)
         _mine.database, _mine.path = database, settings.INBOX
     return _mine.database
+
+
+def _make() -> None:
+    """Readable by us alone, whatever the umask.
+
+    Only what is not there yet: whoever closes a file loses the locks that SQLite holds on
+    it for other threads, and then other processes take its log away.
+    """
+    try:
+        os.close(os.open(settings.INBOX, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        pass
 
 
 def _close() -> None:

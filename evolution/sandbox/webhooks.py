@@ -53,7 +53,8 @@ def jwt(key: str, now: float) -> str:
 
 
 class Webhooks:
-    """Call `deliver`; `lost` is told of every delivery that was given up."""
+    """Call `deliver`; `lost` is told of every delivery that was given up, `taken` of every
+    one that was answered 2xx."""
 
     def __init__(
         self,
@@ -62,8 +63,9 @@ class Webhooks:
         waits: tuple[float, ...] = WAITS,
         timeout: float = 30,
         lost: Callable[[Delivery, str], None] | None = None,
+        taken: Callable[[Delivery], None] | None = None,
     ) -> None:
-        self.waits, self.timeout, self.lost = waits, timeout, lost
+        self.waits, self.timeout, self.lost, self.taken = waits, timeout, lost, taken
         self.delivered = self.failed = self.pending = 0
         self._queue: SimpleQueue[Delivery | None] = SimpleQueue()
         self._later: list[tuple[float, int, Delivery]] = []
@@ -150,6 +152,8 @@ class Webhooks:
         return answer.status
 
     def _settle(self, delivery: Delivery, status: int, problem: str) -> None:
+        if not problem and self.taken:
+            self.taken(delivery)
         tries_left = delivery.attempts <= len(self.waits)
         retry = bool(problem) and status not in FINAL and tries_left
         with self._changed:

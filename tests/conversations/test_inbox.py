@@ -1,8 +1,10 @@
 import json
+import os
 import sqlite3
 import threading
 from contextlib import closing, contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import OperationalError
@@ -116,6 +118,24 @@ def test_only_we_may_read_the_file(deliver, file):
 
     modes = {one.name: oct(one.stat().st_mode & 0o777) for one in file.parent.iterdir()}
     assert set(modes.values()) == {"0o600"}, modes
+
+
+def test_a_thread_that_opens_it_takes_no_lock_from_the_others(deliver, file):
+    """Else another process that closes it takes the log away that they write to."""
+
+    def locks() -> int:
+        inode = f":{file.stat().st_ino} "
+        lines = Path("/proc/locks").read_text().splitlines()
+        return sum(inode in line and f" {os.getpid()} " in line for line in lines)
+
+    deliver(message("M1"))
+    before = locks()
+    for number in range(2):
+        other = threading.Thread(target=inbox.put, args=[str(number)])
+        other.start()
+        other.join()
+
+    assert before == locks() == 1
 
 
 def test_what_cannot_be_read_is_kept_and_takes_no_neighbour_along(deliver, file):

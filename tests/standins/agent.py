@@ -83,6 +83,8 @@ class Agent:
     ) -> None:
         self.folder, self.port = folder, port
         self.database = folder / "db.sqlite3"
+        if database_url.startswith("sqlite:"):
+            self.database = Path(database_url.removeprefix("sqlite:///"))
         self._settings = SETTINGS | (settings or {})
         self.host = host or Host("here", LOCAL)
         at = ["--host", self.host.address, "--port", str(port)]

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import sqlite3
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,107 +32,110 @@ class Row:
         return self.measure, self.ours, self.other, self.ratio, self.target, met
 
 
-def rows(rounds: list[Round]) -> list[Row]:
-    found = _p99, _intake, _straight, _storing, _reply, _slow, _pss
-    return [row(rounds) for row in found]
+@dataclass(frozen=True)
+class Measure:
+    """One of the product's figures beside one of another system's."""
+
+    title: str
+    name: str
+    beside: tuple[str, str]  # the other system, and the name of its figure
+    unit: str
+    target: str
+    is_met: Callable[[float, float], bool]  # by the medians of ours and of the ratio
+    digits: int = 1
+    ratio_digits: int = 2
+    p50: str = ""
+
+    def row(self, rounds: list[Round]) -> Row:
+        system, name = self.beside
+        ours, theirs = _all(rounds, "product", self.name), _all(rounds, system, name)
+        ratio = [a / b for a, b in zip(ours, theirs, strict=True)]
+        return Row(
+            self.title,
+            self._shown(rounds, "product", self.name),
+            f"{OTHERS[system]} {self._shown(rounds, system, name)}",
+            _spread(ratio, self.ratio_digits),
+            self.target,
+            self.is_met(median(ours), median(ratio)),
+        )
+
+    def _shown(self, rounds: list[Round], system: str, name: str) -> str:
+        shown = f"{_spread(_all(rounds, system, name), self.digits)} {self.unit}"
+        if not self.p50:
+            return shown
+        return f"{shown} (p50 {median(_all(rounds, system, self.p50)):.1f})"
 
 
-def _p99(rounds: list[Round]) -> Row:
-    ours, theirs = (
-        _all(rounds, "product", "ack_p99"),
-        _all(rounds, "baseline", "ack_p99"),
-    )
-    ours_p50 = median(_all(rounds, "product", "ack_p50"))
-    theirs_p50 = median(_all(rounds, "baseline", "ack_p50"))
-    ratio = [a / b for a, b in zip(ours, theirs, strict=True)]
-    return Row(
+OTHERS = {"baseline": "baseline", "empty": "empty view", "product": "taken in"}
+MEASURES = [
+    Measure(
         "acknowledgement at 50 webhooks/s, p99",
-        f"{_spread(ours)} ms (p50 {ours_p50:.1f})",
-        f"baseline {_spread(theirs)} ms (p50 {theirs_p50:.1f})",
-        _spread(ratio, 2),
+        "ack_p99",
+        ("baseline", "ack_p99"),
+        "ms",
         "<= 25 ms and <= the baseline",
-        median(ours) <= 25 and median(ratio) <= 1,
-    )
-
-
-def _intake(rounds: list[Round]) -> Row:
-    ours, empty = _all(rounds, "product", "intake"), _all(rounds, "empty", "intake")
-    ratio = [a / b for a, b in zip(ours, empty, strict=True)]
-    return Row(
+        lambda ours, ratio: ours <= 25 and ratio <= 1,
+        p50="ack_p50",
+    ),
+    Measure(
         "webhooks taken in as fast as they come",
-        f"{_spread(ours, 0)} /s",
-        f"empty view {_spread(empty, 0)} /s",
-        _spread(ratio, 2),
+        "intake",
+        ("empty", "intake"),
+        "/s",
         ">= 0.5 of the empty view",
-        median(ratio) >= 0.5,
-    )
-
-
-def _straight(rounds: list[Round]) -> Row:
-    ours, empty = _all(rounds, "product", "intake"), _all(rounds, "empty", "straight")
-    ratio = [a / b for a, b in zip(ours, empty, strict=True)]
-    return Row(
+        lambda ours, ratio: ratio >= 0.5,
+        digits=0,
+    ),
+    Measure(
         "the same, beside one without the middleware that webhooks pass by",
-        f"{_spread(ours, 0)} /s",
-        f"empty view {_spread(empty, 0)} /s",
-        _spread(ratio, 2),
+        "intake",
+        ("empty", "straight"),
+        "/s",
         "no target",
-        True,
-    )
-
-
-def _storing(rounds: list[Round]) -> Row:
-    ours, intake = (_all(rounds, "product", name) for name in ("storing", "intake"))
-    ratio = [a / b for a, b in zip(ours, intake, strict=True)]
-    return Row(
+        lambda ours, ratio: True,
+        digits=0,
+    ),
+    Measure(
         "of these stored as messages, while they are answered",
-        f"{_spread(ours, 0)} /s",
-        f"taken in {_spread(intake, 0)} /s",
-        _spread(ratio, 2),
+        "storing",
+        ("product", "intake"),
+        "/s",
         "no target",
-        True,
-    )
-
-
-def _reply(rounds: list[Round]) -> Row:
-    ours, theirs = (_all(rounds, name, "reply_p50") for name in ("product", "baseline"))
-    ratio = [a / b for a, b in zip(ours, theirs, strict=True)]
-    return Row(
+        lambda ours, ratio: True,
+        digits=0,
+    ),
+    Measure(
         "webhook to the reply's send at 20/s, p50 over the burst wait",
-        f"{_spread(ours)} ms",
-        f"baseline {_spread(theirs)} ms",
-        _spread(ratio, 2),
+        "reply_p50",
+        ("baseline", "reply_p50"),
+        "ms",
         "<= 60 ms",
-        median(ours) <= 60,
-    )
-
-
-def _slow(rounds: list[Round]) -> Row:
-    ours, theirs = (
-        _all(rounds, name, "slow_model") for name in ("product", "baseline")
-    )
-    ratio = [a / b for a, b in zip(ours, theirs, strict=True)]
-    return Row(
+        lambda ours, ratio: ours <= 60,
+    ),
+    Measure(
         "messages/s with a model of 800 ms a call, half in groups",
-        f"{_spread(ours)} /s",
-        f"baseline {_spread(theirs)} /s",
-        _spread(ratio, 1),
+        "slow_model",
+        ("baseline", "slow_model"),
+        "/s",
         ">= 3 times the baseline",
-        median(ratio) >= 3,
-    )
-
-
-def _pss(rounds: list[Round]) -> Row:
-    ours, theirs = (_all(rounds, name, "megabytes") for name in ("product", "baseline"))
-    ratio = [a / b for a, b in zip(ours, theirs, strict=True)]
-    return Row(
+        lambda ours, ratio: ratio >= 3,
+        ratio_digits=1,
+    ),
+    Measure(
         "memory, web and worker together (PSS)",
-        f"{_spread(ours, 0)} MB",
-        f"baseline {_spread(theirs, 0)} MB",
-        _spread(ratio, 1),
+        "megabytes",
+        ("baseline", "megabytes"),
+        "MB",
         "<= 400 MB",
-        median(ours) <= 400,
-    )
+        lambda ours, ratio: ours <= 400,
+        digits=0,
+        ratio_digits=1,
+    ),
+]
+
+
+def rows(rounds: list[Round]) -> list[Row]:
+    return [measure.row(rounds) for measure in MEASURES]
 
 
 def _all(rounds: list[Round], system: str, name: str) -> list[float]:

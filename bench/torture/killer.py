@@ -15,7 +15,11 @@ ROLES = (
     + ["pusher", "monitor", "sentinel", "parent", "worker", "web", "web process"]
     + ["everything"]
 )
-FROZEN = ["worker process"] * 3 + ["sentinel", "pusher", "web process"]
+FROZEN = (
+    ["worker process"] * 3
+    + ["sentinel", "pusher", "monitor", "web", "web process"]
+    + ["parent"] * 2  # who dispatches and takes webhooks in
+)
 FREEZES = 0.25  # of all interventions
 FREEZE_SECONDS = (6.0, 12.0)  # the lease is shorter than that
 # Mostly what is killed is at work; sometimes it is just starting.

@@ -2,9 +2,11 @@ import json
 import os
 import sqlite3
 import threading
+import time
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.db import OperationalError
@@ -383,7 +385,8 @@ def test_the_worker_takes_in_whatever_fails_meanwhile(deliver, monkeypatch):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(inbox, "take_in", take_in)
-    monkeypatch.setattr(inbox.time, "sleep", sleep)
+    clock = SimpleNamespace(sleep=sleep, monotonic=time.monotonic)
+    monkeypatch.setattr(inbox, "time", clock)
 
     with pytest.raises(KeyboardInterrupt):
         taker.run()

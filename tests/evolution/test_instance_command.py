@@ -3,6 +3,7 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import responses
@@ -111,7 +112,8 @@ def clock(monkeypatch):
             for moment in [one for one in events if one <= passed]:
                 events.pop(moment)()
 
-        monkeypatch.setattr(instances.time, "sleep", sleep)
+        # Not for the threads that other tests have left.
+        monkeypatch.setattr(instances, "time", SimpleNamespace(sleep=sleep))
         yield events
 
 

@@ -48,7 +48,7 @@ _SCHEMA = """
         id INTEGER PRIMARY KEY AUTOINCREMENT,  -- no id comes twice: they are deleted by it
         body TEXT NOT NULL,
         received_at REAL NOT NULL,  -- Unix time
-        due_at REAL NOT NULL,
+        due_at REAL NOT NULL DEFAULT 0,  -- at first at once, whatever becomes of the clock
         tries INTEGER NOT NULL DEFAULT 0
     )"""
 # The clock may be set back: nothing waits for longer than the longest pause.
@@ -89,12 +89,11 @@ def put(body: str) -> None:
 
     May raise sqlite3.Error or OSError: then it may come again.
     """
-    now = time.time()
-    row = body, now, now
+    row = body, time.time()
     # Threads of one process queue here: SQLite's own way of waiting is to sleep.
     with _writing:
         _database().execute(
-            "INSERT INTO webhook (body, received_at, due_at) VALUES (?, ?, ?)", row
+            "INSERT INTO webhook (body, received_at) VALUES (?, ?)", row
         )
     if settings.SQLITE_SYNCHRONOUS != "NORMAL":
         log.sync(settings.INBOX)

@@ -196,6 +196,18 @@ def test_asks_for_another_delivery_where_the_file_cannot_be_written(
     assert deliver(message("M1")).status_code == 503
 
 
+@pytest.mark.parametrize("seconds", [-90, -30, 30, 90])
+def test_a_clock_that_jumps_changes_no_order(deliver, time_machine, seconds):
+    deliver(message("M1"))
+    time_machine.move_to(timezone.now() + timedelta(seconds=seconds))
+    deliver(message("M2"))
+
+    assert inbox.take_in() == 2
+
+    stored = Message.objects.order_by("id").values_list("whatsapp_id", flat=True)
+    assert list(stored) == ["M1", "M2"]
+
+
 class TestTooEarly:
     def test_a_change_waits_for_its_message(self, deliver, time_machine):
         deliver(recorded.load(EDIT))

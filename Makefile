@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run setup test fuzz lint format audit bench bench-economy bench-growth bench-knowledge bench-lab bench-pages bench-pruning bench-scale bench-upgrade torture torture-full power vendor screenshots
+.PHONY: run setup test fuzz lint format audit bench bench-cost bench-economy bench-growth bench-knowledge bench-lab bench-pages bench-pruning bench-scale bench-upgrade torture torture-full power vendor screenshots
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
@@ -61,6 +61,9 @@ audit: .venv/run
 bench: .venv/bench
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.plot
+
+bench-cost: .venv/dev
+	$(BIN)/python -m bench.cost
 
 bench-pages: .venv/dev
 	$(BIN)/python -m bench.pages

@@ -27,8 +27,8 @@ from whatsapp_agent.sqlite import log
 
 logger = logging.getLogger(__name__)
 
-# Seconds between looks. A look costs some 20 µs while nothing has come.
-POLL = 0.005
+# Seconds between looks, while something comes and after so many seconds without.
+POLL, IDLE_POLL, IDLE_AFTER = 0.005, 0.025, 2.0
 # Taken in by one transaction; no more once they have so many characters.
 MOST, MOST_CHARACTERS = 32, 4_000_000
 # Seconds between tries of what cannot be stored yet, doubled each time up to the longest.
@@ -229,7 +229,7 @@ class Taker(threading.Thread):
         super().__init__(name="inbox", daemon=True)
         self._looked_at = time.monotonic()
         self._version: int | None = None
-        self._look_again_at = 0.0
+        self._look_again_at = self._taken_in_at = 0.0
 
     @property
     def is_stuck(self) -> bool:
@@ -249,11 +249,15 @@ class Taker(threading.Thread):
     def _look(self) -> None:
         database = _database(TAKERS_PAGES)
         version = database.execute("PRAGMA data_version").fetchone()[0]
-        if version == self._version and time.monotonic() < self._look_again_at:
-            time.sleep(POLL)
-        elif not take_in():
+        now = time.monotonic()
+        if version == self._version and now < self._look_again_at:
+            is_idle = now - self._taken_in_at > IDLE_AFTER
+            time.sleep(IDLE_POLL if is_idle else POLL)
+        elif take_in():
+            self._taken_in_at = now
+        else:
             self._version = version  # by then nothing was left
-            self._look_again_at = time.monotonic() + FIRST_PAUSE
+            self._look_again_at = now + FIRST_PAUSE
 
 
 def catch_up() -> None:

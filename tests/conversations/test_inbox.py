@@ -429,6 +429,27 @@ def test_a_worker_that_cannot_catch_up_starts_all_the_same(deliver, monkeypatch,
     assert len(bodies(file)) == 1
 
 
+@pytest.mark.parametrize(
+    ("seconds", "pause"), [(0, inbox.POLL), (inbox.IDLE_AFTER + 1, inbox.IDLE_POLL)]
+)
+def test_it_is_looked_into_less_often_while_nothing_comes(
+    deliver, monkeypatch, seconds, pause
+):
+    now, pauses = 1000.0, []
+    clock = SimpleNamespace(sleep=pauses.append, monotonic=lambda: now, time=time.time)
+    monkeypatch.setattr(inbox, "time", clock)
+    taker = inbox.Taker()
+    deliver(message("M1"))
+    taker._look()
+    taker._look()
+
+    now += seconds
+    taker._look_again_at = float("inf")
+    taker._look()
+
+    assert pauses == [pause]
+
+
 def test_what_another_process_puts_there_is_seen():
     taker = inbox.Taker()
     taker._look()

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 # Seconds after which a process that shows no sign of life counts as frozen.
 FROZEN_AFTER = 15
 # Webhooks are answered first; replies can wait a moment.
-NICE = 5
+NICE = 10
 _PR_SET_PDEATHSIG = 1
 
 
@@ -131,7 +131,7 @@ def run(slot: str) -> None:
     if os.getpgrp() != os.getpid():
         os.setpgrp()
     lock = _lock(slot)
-    os.nice(NICE)
+    _give_way()
     os.environ["WORKER_SLOT"] = slot
     freed = mailbox.free(slot)
     logger.info("Worker %s starts; it freed %s leases", slot, freed)
@@ -153,6 +153,15 @@ def run(slot: str) -> None:
     housekeeping.start()
     _guard(cluster, dispatcher.start(slot), inbox.start())
     os.close(lock)
+
+
+def _give_way() -> None:
+    os.nice(NICE)
+    try:
+        # Linux weighs sessions against each other first, and ours is one of its own.
+        Path("/proc/self/autogroup").write_text(str(NICE))
+    except OSError:
+        pass  # a kernel without such groups
 
 
 def _lock(slot: str) -> int:

@@ -42,6 +42,8 @@ STUCK_AFTER = 120
 # After so many pages SQLite tidies its log up, which takes a moment. The worker does so
 # before a webhook has to.
 TAKERS_PAGES, PAGES = 1000, 8192
+# Of the log from the start on, in bytes: a little more than the worker lets it have.
+LOG_BYTES = 6_000_000
 
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS webhook (
@@ -200,6 +202,7 @@ def _database(pages: int = PAGES) -> sqlite3.Connection:
         database.execute("PRAGMA journal_size_limit = 67108864")
         database.execute(f"PRAGMA wal_autocheckpoint = {pages}")
         database.execute(_SCHEMA)
+        _make_room(database)
         _mine.database, _mine.path = database, settings.INBOX
     return _mine.database
 
@@ -214,6 +217,19 @@ def _make() -> None:
         os.close(os.open(settings.INBOX, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         pass
+
+
+def _make_room(database: sqlite3.Connection) -> None:
+    """Give the log its length: to sync one that grows takes several times as long."""
+    database.execute("BEGIN IMMEDIATE")  # nobody else writes to it meanwhile
+    try:
+        with open(f"{settings.INBOX}-wal", "r+b") as file:
+            lacking = LOG_BYTES - file.seek(0, os.SEEK_END)
+            file.write(bytes(max(0, lacking)))
+    except OSError:
+        pass  # then it grows as it is used, if it can
+    finally:
+        database.execute("ROLLBACK")
 
 
 def _close() -> None:

@@ -122,6 +122,27 @@ def test_only_we_may_read_the_file(deliver, file):
     assert set(modes.values()) == {"0o600"}, modes
 
 
+def test_its_log_has_its_length_from_the_start(deliver, file):
+    deliver(message("M1"))
+    log = file.with_name(f"{file.name}-wal")
+    length = log.stat().st_size
+    for number in range(20):
+        deliver(message(f"N{number}"))
+
+    assert length == log.stat().st_size == inbox.LOG_BYTES
+    assert len(bodies(file)) == 21
+
+
+def test_a_log_that_has_no_room_grows_as_it_is_used(deliver, file, monkeypatch):
+    def fail(*args):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(inbox, "bytes", fail, raising=False)
+    deliver(message("M1"))
+
+    assert len(bodies(file)) == 1
+
+
 def test_a_thread_that_opens_it_takes_no_lock_from_the_others(deliver, file):
     """Else another process that closes it takes the log away that they write to."""
 

@@ -25,9 +25,17 @@ def regularized(a: float, b: float, x: float) -> float:
 
 
 def inverse(a: float, b: float, p: float) -> float:
-    """The x with I_x(a, b) = p, by Newton's method held within a shrinking bracket."""
+    """The x with I_x(a, b) = p, as near to it as numbers get."""
     if not 0 <= p <= 1:
         raise ValueError(f"p must be in [0, 1], not {p}.")
+    if p > regularized(a, b, a / (a + b)):
+        # Near 1 numbers lie further apart than near 0.
+        return 1 - _lower(b, a, 1 - p)
+    return _lower(a, b, p)
+
+
+def _lower(a: float, b: float, p: float) -> float:
+    """By Newton's method held within a shrinking bracket."""
     low, high = 0.0, 1.0
     x = a / (a + b)
     for _ in range(1100):  # as small as numbers get

@@ -17,6 +17,8 @@ def phone(page: Page) -> Iterator[Page]:
     window = page.context.new_page()
     window.goto("/admin/sandbox/")
     expect(window.get_by_role("navigation", name="Chats")).to_be_visible(timeout=SLOW)
+    # It is linked, a moment after the start.
+    expect(window.get_by_role("button", name="Unlink")).to_be_visible(timeout=SLOW)
     yield window
     window.close()
 

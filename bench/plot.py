@@ -89,8 +89,12 @@ def _row(panel: Panel, top: int) -> str:
         f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{middle}" y2="{middle}"/>'
         f'<line class="target" x1="{target}" x2="{target}" y1="{middle - 14}" y2="{middle + 14}"/>'
         f'<text class="small" x="{target}" y="{middle - 18}" text-anchor="middle">'
-        f"{better} {panel.target:.3g} {panel.unit}</text>{dots}"
+        f"{better} {_number(panel.target)} {panel.unit}</text>{dots}"
     )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def main() -> None:

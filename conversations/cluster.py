@@ -159,7 +159,7 @@ def run(slot: str) -> None:
 
 def _give_way() -> None:
     os.nice(NICE)
-    slices.ask_for(SLICE, os.getpriority(os.PRIO_PROCESS, 0))
+    slices.ask_for(SLICE)
     try:
         # Linux weighs sessions against each other first, and ours is one of its own.
         Path("/proc/self/autogroup").write_text(str(NICE))

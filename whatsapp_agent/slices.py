@@ -5,6 +5,7 @@ with those who ask for long ones.
 """
 
 import ctypes
+import os
 import platform
 
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}
@@ -25,12 +26,14 @@ class _Attributes(ctypes.Structure):
     ]
 
 
-def ask_for(seconds: float, nice: int = 0) -> bool:
+def ask_for(seconds: float) -> bool:
     """For this thread and those it starts from now on; return whether it was granted."""
     number = _SCHED_SETATTR.get(platform.machine())
     if number is None:
         return False
     attributes = _Attributes(
-        size=ctypes.sizeof(_Attributes), nice=nice, runtime=round(seconds * 1e9)
+        size=ctypes.sizeof(_Attributes),
+        nice=os.getpriority(os.PRIO_PROCESS, 0),  # stays as it is
+        runtime=round(seconds * 1e9),
     )
     return ctypes.CDLL(None).syscall(number, 0, ctypes.byref(attributes), 0) == 0

@@ -12,7 +12,7 @@ if os.environ.get("SUPERVISED"):
     # The server's process would live on without it, and serve old code beside the new.
     die_with_parent()
 # A webhook takes less than a millisecond: let it in soon, whatever the worker does.
-slices.ask_for(0.0001, os.getpriority(os.PRIO_PROCESS, 0))
+slices.ask_for(0.0001)
 application = get_wsgi_application()
 # Loads all views: else the first webhooks after a start wait for that.
 get_resolver().url_patterns  # noqa: B018

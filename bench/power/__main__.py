@@ -15,7 +15,6 @@ import random
 import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import threading
@@ -25,6 +24,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench import preloading
 from evolution.sandbox.webhooks import Delivery, Webhooks
 from tests.standins.agent import (
     WEBHOOK_SECRET,
@@ -65,9 +65,6 @@ class Trial:
     def __init__(self, folder: Path, synchronous: str, seed: int) -> None:
         self.random = random.Random(seed)
         self.found = Found()
-        library = folder / "disk.so"
-        compiler = ["cc", "-shared", "-fPIC", "-O2", "-o", str(library)]
-        subprocess.run([*compiler, str(SOURCE), "-ldl"], check=True)
         port = free_port()
         self.model = ModelServer()
         self.webhooks = Webhooks(waits=WAITS * 4, workers=8, taken=self._note)
@@ -80,7 +77,7 @@ class Trial:
             model_url=self.model.url,
             port=port,
             SQLITE_SYNCHRONOUS=synchronous,
-            LD_PRELOAD=str(library),
+            LD_PRELOAD=str(preloading.library(SOURCE, folder)),
             POWER_DATABASE=str(folder / "db.sqlite3"),
         )
         self.chats: dict[str, str] = {}  # tokens of what was written, and where

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from django.db import OperationalError, connection, transaction
 
+from bench import preloading
+
 SOURCE = Path(__file__).with_name("clock.c")
 
 
@@ -50,10 +52,9 @@ class Clock(Fault):
 
     def __init__(self, seed: int, folder: Path) -> None:
         super().__init__(seed)
-        self._path, self._library = folder / "clock", folder / "clock.so"
+        self._path = folder / "clock"
         self._path.write_bytes(bytes(8))
-        compiler = ["cc", "-shared", "-fPIC", "-O2", "-o", str(self._library)]
-        subprocess.run([*compiler, str(SOURCE), "-ldl"], check=True)
+        self._library = preloading.library(SOURCE, folder)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -8,7 +8,7 @@ ASK = """
 import os
 from whatsapp_agent import slices
 os.nice(3)
-is_granted = slices.ask_for(0.0005, os.getpriority(os.PRIO_PROCESS, 0))
+is_granted = slices.ask_for(0.0005)
 print(is_granted, os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0))
 """
 
